@@ -1,0 +1,37 @@
+/* Counters, readable while the runtime runs. Each only grows; a snapshot's counters are each exact at some moment of
+ * the call, not all at the same one. */
+#ifndef PAWL_METRICS_H
+#define PAWL_METRICS_H
+
+#include <pawl/base.h>
+
+PAWL_BEGIN_DECLS
+
+struct pawl_metrics {
+    uint64_t tasks_spawned;
+    uint64_t tasks_finished;
+    uint64_t task_runs;        /* times a task was resumed */
+    uint64_t tasks_stolen;     /* taken from another worker's queue */
+    uint64_t tasks_injected;   /* taken from the injection queue */
+    uint64_t tasks_overflowed; /* moved to the injection queue because the run queue was full */
+    uint64_t parks;            /* times the worker went to sleep */
+    uint64_t unparks;          /* times it woke a sleeping worker */
+    uint64_t driver_turns;     /* times it held the driver and polled */
+    uint64_t driver_rescues;   /* times it took the driver over from a busy worker */
+    uint64_t timers_armed;
+    uint64_t timers_reset;
+    uint64_t timers_cancelled;
+    uint64_t timers_fired;     /* those completed by shutdown among them */
+    uint64_t reserved[18];
+};
+
+/* Counters of one worker; worker -1: of all threads that are no worker. size is sizeof *out. -EINVAL: no such worker,
+ * or a larger size than this library knows. */
+PAWL_API int pawl_metrics_worker(const struct pawl_runtime *rt, int worker, struct pawl_metrics *out, size_t size);
+
+/* The sum over all workers and other threads. */
+PAWL_API int pawl_metrics_total(const struct pawl_runtime *rt, struct pawl_metrics *out, size_t size);
+
+PAWL_END_DECLS
+
+#endif

@@ -1,0 +1,71 @@
+/* Sleeps, timers in the caller's memory, and timers by id.
+ *
+ * A timer never fires early, and late by at most a tick and the operating system's wake-up on an idle machine. It has
+ * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
+ * Instants are those of pawl_now, on CLOCK_MONOTONIC. rt NULL: the runtime of the caller; -EINVAL outside one. */
+#ifndef PAWL_TIME_H
+#define PAWL_TIME_H
+
+#include <pawl/base.h>
+
+PAWL_BEGIN_DECLS
+
+/* A precise reading of the runtime's clock; rt NULL outside a runtime: CLOCK_MONOTONIC. */
+PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
+
+/* Suspends for duration_ns, or until deadline_ns. */
+PAWL_API int pawl_sleep(uint64_t duration_ns);
+PAWL_API int pawl_sleep_until(uint64_t deadline_ns);
+
+/* In the caller's memory, which stays in place until the timer has fired or is cancelled. */
+struct pawl_timer {
+    uint64_t pawl_private[16];
+};
+
+enum pawl_timer_state {
+    PAWL_TIMER_IDLE,      /* never armed */
+    PAWL_TIMER_PENDING,
+    PAWL_TIMER_FIRING,    /* its callback is running */
+    PAWL_TIMER_FIRED,
+    PAWL_TIMER_CANCELLED,
+    PAWL_TIMER_SHUTDOWN   /* completed by the runtime's shutdown */
+};
+
+/* Runs on a worker, never inside arm; short; status is 0 or -ESHUTDOWN. It may re-arm or free its timer, and may not
+ * suspend: suspending calls return -EDEADLK. */
+typedef void pawl_timer_fn(struct pawl_timer *timer, void *arg, int status);
+
+/* fn may be NULL: then only the state tells. */
+PAWL_API void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg);
+
+/* Arms for an instant; one that has passed fires on the next turn. PAWL_NEVER pends until cancel or shutdown.
+ * -EBUSY: pending already; -ECANCELED: from its callback, while a pawl_timer_cancel_sync waits for it; -ESHUTDOWN. */
+PAWL_API int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t deadline_ns);
+
+/* Moves a pending timer later or earlier; -EALREADY if it is not pending. */
+PAWL_API int pawl_timer_reset(struct pawl_timer *timer, uint64_t deadline_ns);
+
+/* 0: it was pending and will not fire, the memory is the caller's. -EALREADY: fired, firing or not armed. */
+PAWL_API int pawl_timer_cancel(struct pawl_timer *timer);
+
+/* As cancel, and on return the callback is not running and will not run. Blocks while it runs. -EALREADY: it was
+ * firing (and has ended) or not armed; -EDEADLK: from a timer callback while the target's runs. */
+PAWL_API int pawl_timer_cancel_sync(struct pawl_timer *timer);
+
+/* PAWL_TIMER_IDLE for NULL. */
+PAWL_API enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer);
+
+/* Runs as a task of its own, so it may suspend; status is 0 or -ESHUTDOWN. */
+typedef void pawl_callback_fn(void *arg, int status);
+
+/* Calls fn after delay_ns. All memory is taken here. *id, unless id is NULL, is stored first and is never 0 and never
+ * of another runtime. Errors as pawl_spawn. */
+PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
+
+/* 0: fn will not be called, arg is the caller's. -EINPROGRESS: it is being called. -ENOENT: it has ended, or there
+ * never was such an id here. */
+PAWL_API int pawl_cancel(struct pawl_runtime *rt, uint64_t id);
+
+PAWL_END_DECLS
+
+#endif
