@@ -37,6 +37,11 @@ PAWL_BEGIN_DECLS
 #define PAWL_MS(n) ((uint64_t)(n) * UINT64_C(1000000))
 #define PAWL_SEC(n) ((uint64_t)(n) * UINT64_C(1000000000))
 
+static inline uint64_t pawl_saturating_add(uint64_t a, uint64_t b)
+{
+    return b > UINT64_MAX - a ? UINT64_MAX : a + b;
+}
+
 struct pawl_runtime;
 struct pawl_task;
 

@@ -1,0 +1,149 @@
+/* What the files of pawl-bench share.
+ *
+ * A workload is a function that measures repetitions and prints one JSON line. It runs on the main thread, which is no
+ * worker; bench_on_worker takes it inside. Any call that fails ends the program: a figure of a failed run is no figure.
+ *
+ * Times are signed nanoseconds on CLOCK_MONOTONIC, read without the library's help. */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pawl/pawl.h>
+
+#define NS_PER_US INT64_C(1000)
+#define NS_PER_MS INT64_C(1000000)
+#define NS_PER_S INT64_C(1000000000)
+
+#define REPS_MAX 64
+
+/* How many tasks share the work of a timer workload, and how often each of them yields. */
+#define TIMER_TASKS 64
+#define OPERATIONS_PER_YIELD 128
+
+struct bench;
+typedef void workload_fn(const struct bench *b);
+
+struct workload {
+    const char *name;
+    const char *about;
+    workload_fn *run;
+    long n_default;
+};
+
+struct bench {
+    const struct workload *workload;
+    struct pawl_runtime *runtime;
+    int workers;
+    int reps; /* counted ones; one more goes before them, to warm up */
+    long n;
+};
+
+workload_fn bench_spawn_join, bench_spawn_remote, bench_spawn_fan, bench_chain, bench_yield;
+workload_fn bench_wake_latency;
+workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire;
+workload_fn bench_sleep_idle, bench_sleep_busy;
+workload_fn bench_idle, bench_mem_task;
+
+/* ---- args.c ---- */
+
+/* Fills *b but for its runtime, from the command line. Ends the program after --help, --list, a mistake, or the name of
+ * a workload that is not here (which prints a line that says so, and is no failure). */
+void bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads);
+
+/* ---- support.c ---- */
+
+/* The result of a call, which must not be negative. */
+#define MUST(call) bench_must((call), #call)
+int bench_must(int result, const char *call);
+
+/* Says why on standard error and ends the program with status 1, from any thread. */
+_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+void *bench_allocate(long count, size_t size);
+
+/* n rounded down to a multiple of `parts`; at least one. */
+long bench_n(const struct bench *b, long parts);
+
+int64_t bench_now(void);
+void bench_sleep_until(int64_t instant);
+void bench_spin_100us(void);
+
+/* The process's processor time, context switches and resident memory. */
+int64_t bench_cpu_ns(void);
+long bench_context_switches(void);
+long bench_resident_bytes(void);
+
+/* Runs fn as a task and waits for it. */
+void *bench_on_worker(const struct bench *b, pawl_task_fn *fn, void *arg);
+
+/* From a task: runs fn(args + i * size) for each i below count as a task of its own, and waits for all of them. */
+void bench_run_all(pawl_task_fn *fn, void *args, long count, size_t size);
+
+/* With --check each operation calls bench_tick, and each repetition says how many there must have been. */
+struct bench_check {
+    bool on;
+    _Atomic long count;
+};
+extern struct bench_check bench_check;
+void bench_tick_checked(void);
+void bench_expect(long count);
+
+static inline void bench_tick(void)
+{
+    if (bench_check.on)
+        bench_tick_checked();
+}
+
+/* xorshift64*, with the seeds that every program of the comparison uses. */
+struct random {
+    uint64_t state;
+};
+
+static inline struct random random_seeded(uint64_t index)
+{
+    return (struct random){(index + 1) * UINT64_C(0x9E3779B97F4A7C15)};
+}
+
+static inline uint64_t random_next(struct random *r)
+{
+    r->state ^= r->state >> 12;
+    r->state ^= r->state << 25;
+    r->state ^= r->state >> 27;
+    return r->state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+/* low <= result < high */
+static inline int64_t random_between(struct random *r, int64_t low, int64_t high)
+{
+    return low + (int64_t)(random_next(r) % (uint64_t)(high - low));
+}
+
+/* ---- report.c ---- */
+
+/* A line with one value a repetition and their median. */
+void bench_report(const struct bench *b, const char *unit, long n, const double *values, int count);
+
+/* Measures the repetitions of rep, which does n operations, and reports ns per operation. */
+void bench_throughput(const struct bench *b, long n, workload_fn *rep);
+
+/* Percentiles over the samples of a repetition, one entry a repetition. */
+struct latency {
+    int reps; /* with the warm-up */
+    double p50_us[REPS_MAX], p99_us[REPS_MAX], p999_us[REPS_MAX], max_us[REPS_MAX], cpu_ms[REPS_MAX];
+};
+
+/* Takes in a repetition's samples, in ns, and sorts them. The first repetition is the warm-up and is forgotten. */
+void bench_latency_add(struct latency *l, int64_t *samples, long count, int64_t cpu_ns);
+
+/* A line with the median of each percentile and the largest maximum. per_timer: processor time a sample as well. */
+void bench_latency_report(const struct bench *b, const struct latency *l, long n, bool per_timer);
+
+/* The line of the workload `idle`. */
+void bench_idle_report(const struct bench *b, const double *cpu_ms, const double *context_switches);
+
+/* The line of a workload that is not here. */
+void bench_skip_report(const char *workload, const char *why);
+
+#endif

@@ -1,0 +1,42 @@
+/* pawl-bench: one workload a run, one JSON line on standard output. README.md says what each one measures. */
+#include <stdio.h>
+
+#include "bench.h"
+
+static const struct workload workloads[] = {
+    {"spawn_join", "a task spawns n empty tasks and joins all", bench_spawn_join, 1000000},
+    {"spawn_remote", "the same from a plain thread", bench_spawn_remote, 1000000},
+    {"spawn_fan", "4 tasks a worker each spawn their share of n and join", bench_spawn_fan, 1000000},
+    {"chain", "task i spawns task i + 1", bench_chain, 1000000},
+    {"yield", "1000 tasks yield n times in all", bench_yield, 1000000},
+    {"wake_latency", "a plain thread wakes a waiting task n times, every ms", bench_wake_latency, 3000},
+    {"timer_churn", "64 tasks arm and cancel timers, n in all", bench_timer_churn, 5000000},
+    {"timer_reset", "64 tasks push their timer, n times in all", bench_timer_reset, 5000000},
+    {"timer_fire", "n timers fire within a second", bench_timer_fire, 1000000},
+    {"sleep_idle", "100 tasks sleep n times in all, 1 to 20 ms each", bench_sleep_idle, 10000},
+    {"sleep_busy", "the same beside 2 busy tasks a worker", bench_sleep_busy, 10000},
+    {"idle", "n timers pend and nothing else happens for 3 s", bench_idle, 100000},
+    {"mem_task", "n tasks wait; resident memory of each", bench_mem_task, 200000},
+    {NULL, NULL, NULL, 0},
+};
+
+static void say_fatal(void *context, const char *sentence)
+{
+    (void)context;
+    fprintf(stderr, "pawl-bench: impossible state: %s\n", sentence);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench bench;
+    bench_parse(&bench, argc, argv, workloads);
+
+    struct pawl_options options;
+    pawl_options_init(&options);
+    options.workers = bench.workers;
+    options.hooks.fatal_error = say_fatal;
+    MUST(pawl_runtime_create(&bench.runtime, &options));
+    bench.workload->run(&bench);
+    MUST(pawl_runtime_destroy(bench.runtime));
+    return 0;
+}

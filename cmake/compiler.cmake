@@ -1,0 +1,48 @@
+# How the sources are compiled: two interface targets, and the flags of the sanitizers for everything.
+#
+#   pawl_settings          include path, language and macros of every target of this project
+#   pawl_warnings          strict warnings, for what is not written in another project's macros
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "Kind of build" FORCE)
+endif()
+
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(PAWL_SANITIZE STREQUAL "address")
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=address,undefined)
+elseif(PAWL_SANITIZE STREQUAL "thread")
+    add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+    add_link_options(-fsanitize=thread)
+elseif(NOT PAWL_SANITIZE STREQUAL "")
+    message(FATAL_ERROR "PAWL_SANITIZE is '${PAWL_SANITIZE}': give address, thread or nothing")
+endif()
+
+# Includes start at the root: -Itime would shadow <time.h>, -Isched <sched.h>.
+add_library(pawl_settings INTERFACE)
+target_include_directories(pawl_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+target_compile_definitions(pawl_settings INTERFACE $<$<BOOL:${PAWL_DEBUG}>:PAWL_DEBUG=1>)
+target_compile_options(pawl_settings INTERFACE
+    -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
+    -Wall -Wextra $<$<BOOL:${PAWL_WERROR}>:-Werror>
+)
+
+add_library(pawl_warnings INTERFACE)
+target_compile_options(pawl_warnings INTERFACE
+    -Wpedantic
+    -Wconversion
+    -Wformat=2
+    -Wimplicit-fallthrough
+    $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+    -Wpointer-arith
+    -Wshadow
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+    -Wundef
+    -Wvla
+    -Wwrite-strings
+)

@@ -1,0 +1,51 @@
+# How every test of this project is built and judged.
+#
+# pawl_judge_test(<name> [TIMEOUT <seconds>])
+#     makes an entry of add_test() red when a sanitizer has reported anything, whatever the exit status: Criterion
+#     takes no notice of a leak found after a test's end.
+#
+# pawl_add_program(<name> SOURCES <file>...)
+#     an executable on the library's internals, with the sanitizers' options built in.
+#
+# pawl_add_unit_test(<name> SOURCES <file>... [TIMEOUT <seconds>] [DEFINITIONS <macro>...] [CONFIGURATIONS <name>...])
+#     a Criterion executable and its ctest entry. One test of it runs at a time: tests measure nothing, but time-outs
+#     are wall-clock.
+
+set(PAWL_TEST_TIMEOUT 120)
+
+# "Tested: 0" is a filter that matched nothing; "Assertion Failed" is said by a failure in a .fini, which does not
+# count for Criterion.
+set(PAWL_TEST_RED
+    "WARNING: ThreadSanitizer"
+    "ERROR: AddressSanitizer"
+    "ERROR: LeakSanitizer"
+    "runtime error:"
+    "Tested: 0 "
+    "Assertion [Ff]ailed"
+)
+
+function(pawl_judge_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "TIMEOUT" "")
+    if(NOT test_TIMEOUT)
+        set(test_TIMEOUT ${PAWL_TEST_TIMEOUT})
+    endif()
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${test_TIMEOUT} FAIL_REGULAR_EXPRESSION "${PAWL_TEST_RED}")
+endfunction()
+
+function(pawl_add_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 program "" "" "SOURCES")
+    add_executable(${name} ${program_SOURCES})
+    target_link_libraries(${name} PRIVATE pawl pawl_settings pawl_sanitizer_options Threads::Threads)
+endfunction()
+
+function(pawl_add_unit_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "TIMEOUT" "SOURCES;DEFINITIONS;CONFIGURATIONS")
+    pawl_add_program(${name} SOURCES ${test_SOURCES})
+    target_compile_definitions(${name} PRIVATE ${test_DEFINITIONS})
+    target_link_libraries(${name} PRIVATE pawl_criterion)
+    if(test_CONFIGURATIONS)
+        set(configurations CONFIGURATIONS ${test_CONFIGURATIONS})
+    endif()
+    add_test(NAME ${name} COMMAND ${name} -j1 ${configurations})
+    pawl_judge_test(${name} TIMEOUT "${test_TIMEOUT}")
+endfunction()

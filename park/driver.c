@@ -1,0 +1,110 @@
+#include "park/driver.h"
+
+int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
+                      struct shard *shards, unsigned shard_count)
+{
+    *driver = (struct driver){.clock = clock, .fences = fences, .shards = shards, .shard_count = shard_count};
+    int error = pawl__reactor_init(&driver->reactor);
+    if (error != 0)
+        return error;
+    error = pawl__understudy_init(&driver->understudy);
+    if (error != 0)
+        pawl__reactor_fini(&driver->reactor);
+    return error;
+}
+
+void pawl__driver_fini(struct driver *driver)
+{
+    pawl__understudy_fini(&driver->understudy);
+    pawl__reactor_fini(&driver->reactor);
+}
+
+bool pawl__driver_try_lock(struct driver *driver)
+{
+    uint32_t expected = 0;
+    return load_seq_cst_u32(&driver->held) == 0 && cas_seq_cst_u32(&driver->held, &expected, 1);
+}
+
+void pawl__driver_unlock(struct driver *driver)
+{
+    exchange_seq_cst_u32(&driver->held, 0);
+}
+
+static uint64_t next_deadline(const struct shard *shard)
+{
+    return load_relaxed_u64(&shard->next_deadline); /* relaxed: the fences order it; the shard's lock guards the rest */
+}
+
+/* The shard with the earliest deadline. */
+static struct shard *earliest_shard(const struct driver *driver)
+{
+    struct shard *earliest = &driver->shards[0];
+    for (unsigned i = 1; i < driver->shard_count; i++)
+        if (next_deadline(&driver->shards[i]) < next_deadline(earliest))
+            earliest = &driver->shards[i];
+    return earliest;
+}
+
+/* Published deadlines may be too early, since cancelling and resetting to later do not touch them. The one that would
+ * be slept toward is made exact, until it is the earliest all the same. */
+static uint64_t exact_deadline(const struct driver *driver)
+{
+    for (;;) {
+        struct shard *shard = earliest_shard(driver);
+        uint64_t published = next_deadline(shard);
+        if (published == PAWL_NEVER)
+            return PAWL_NEVER;
+        pawl__shard_settle(shard);
+        if (next_deadline(shard) <= published)
+            return published;
+    }
+}
+
+uint64_t pawl__driver_prepare(struct driver *driver)
+{
+    uint64_t wake_at = exact_deadline(driver);
+    if (wake_at == 0)
+        wake_at = 1; /* 0 says awake */
+    store_release_u64(&driver->wake_at, wake_at); /* edge driver.wake_at, sleeper's step 1 */
+    return wake_at;
+}
+
+bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at)
+{
+    for (unsigned i = 0; i < driver->shard_count; i++)
+        if (next_deadline(&driver->shards[i]) < wake_at) /* edge driver.wake_at, sleeper's step 3 */
+            return false;
+    return true;
+}
+
+void pawl__driver_awake(struct driver *driver)
+{
+    store_release_u64(&driver->wake_at, 0);
+}
+
+bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
+{
+    return !pawl__driver_unchanged(driver, now_ns == UINT64_MAX ? now_ns : now_ns + 1);
+}
+
+void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
+{
+    store_relaxed_u64(&driver->turned_at, now_ns); /* relaxed: see pawl__driver_turned_at */
+    for (unsigned i = 0; i < driver->shard_count; i++)
+        if (next_deadline(&driver->shards[i]) <= now_ns)
+            pawl__shard_turn(&driver->shards[i], clock_tick_at(driver->clock, now_ns));
+    /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */
+}
+
+void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
+{
+    fence_light(driver->fences);                              /* edge driver.wake_at, armer's step 2 */
+    uint64_t wake_at = load_relaxed_u64(&driver->wake_at);    /* step 3; relaxed: ordered by the fence */
+    while (wake_at > deadline_ns)
+        /* Whoever takes wake_at back to awake writes the descriptor, once for all who armed. If the driver went through
+         * a whole sleep in between and wakes for nothing, no harm is done. */
+        if (cas_acq_rel_relaxed_u64(&driver->wake_at, &wake_at, 0)) {
+            pawl__reactor_wake(&driver->reactor);
+            return;
+        }
+}

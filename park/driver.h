@@ -1,0 +1,74 @@
+/* Time driver: one thread at a time, whoever gets its try-lock, sleeps in the reactor toward the earliest deadline of
+ * all shards, and fires what is due in them.
+ *
+ * Where a timer fires: pawl__driver_turn here, or the worker's own look at its shard, both by pawl__shard_turn.
+ *
+ * Edge driver.wake_at, the driver's half of edge shard.next_deadline (time/shard.h):
+ *     who arms                                      who sleeps (pawl__park)
+ *     1. store next_deadline (earlier)              1. store wake_at                     pawl__driver_prepare
+ *     2. fence_light                                2. fence_heavy                       pawl__park
+ *     3. load wake_at; wake if it is later          3. load every next_deadline, again   pawl__driver_unchanged
+ * Either the armer sees that the driver sleeps too long, or the driver sees the deadline. wake_at is 0 while the
+ * driver is awake: then nothing is written, for it will look before it sleeps.
+ *
+ * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
+ * earliest deadline moves forward.
+ *
+ * Threads: try_lock and deadline_moved by any; the rest by the holder. Blocks: no, but for shard locks. */
+#ifndef PAWL_PARK_DRIVER_H
+#define PAWL_PARK_DRIVER_H
+
+#include "base/fence.h"
+#include "park/reactor.h"
+#include "park/understudy.h"
+#include "time/shard.h"
+
+/* Access: C constant after init, D the holder's, A any thread atomic */
+struct driver {
+    const struct clock *clock;   /* C */
+    const struct fences *fences; /* C */
+    struct shard *shards;        /* C */
+    unsigned shard_count;        /* C */
+    struct reactor reactor;      /* D, but for waking */
+
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) held; /* A */
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) wake_at; /* A instant that the holder sleeps toward; 0: awake */
+    struct understudy understudy;
+    PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at */
+};
+
+/* shards: shard_count of them, the caller's. -EMFILE, -ENFILE, -ENOMEM. */
+int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
+                      struct shard *shards, unsigned shard_count);
+void pawl__driver_fini(struct driver *driver);
+
+/* Edge driver.held: unlock's exchange pairs with try_lock's compare-and-swap; the right handed over is the reactor and
+ * the fields marked D. seq_cst: see edges park.seat and understudy.alarm. */
+bool pawl__driver_try_lock(struct driver *driver);
+void pawl__driver_unlock(struct driver *driver);
+
+/* Publishes and returns the instant to sleep toward, the exact earliest deadline. */
+uint64_t pawl__driver_prepare(struct driver *driver);
+
+/* Is there still nothing earlier than wake_at? After the heavy fence. */
+bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at);
+
+/* The holder is awake again. */
+void pawl__driver_awake(struct driver *driver);
+
+/* Fires what is due at now_ns in all shards. */
+void pawl__driver_turn(struct driver *driver, uint64_t now_ns);
+
+/* When the shards were last looked at, for whoever wonders whether to. */
+static inline uint64_t pawl__driver_turned_at(const struct driver *driver)
+{
+    return load_relaxed_u64(&driver->turned_at); /* relaxed: a rule of thumb */
+}
+
+/* Is anything due? */
+bool pawl__driver_due(const struct driver *driver, uint64_t now_ns);
+
+/* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. */
+void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns);
+
+#endif

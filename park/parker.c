@@ -1,0 +1,147 @@
+#include "park/parker.h"
+
+#include "base/memory.h"
+
+struct parker *pawl__parker_create(const struct pawl_allocator *allocator, struct driver *driver)
+{
+    struct parker *parker = pawl__memory_alloc(allocator, sizeof *parker, PAWL_CACHE_LINE);
+    if (parker == NULL)
+        return NULL;
+    parker->driver = driver;
+    parker->allocator = *allocator;
+    store_relaxed_u32(&parker->refs, 1); /* relaxed: not shared yet */
+    return parker;
+}
+
+struct parker *pawl__parker_ref(struct parker *parker)
+{
+    fetch_add_relaxed_u32(&parker->refs, 1); /* relaxed: the caller has a reference, so it cannot go meanwhile */
+    return parker;
+}
+
+void pawl__parker_unref(struct parker *parker)
+{
+    /* edge parker.refs: each release is seen by the last one's acquire, which frees */
+    if (parker == NULL || fetch_add_acq_rel_u32(&parker->refs, UINT32_MAX) != 1)
+        return;
+    struct pawl_allocator allocator = parker->allocator;
+    pawl__memory_free(&allocator, parker, sizeof *parker, PAWL_CACHE_LINE);
+}
+
+/* EMPTY -> parked. false: there was a token, and it is taken. */
+static bool begin(struct parker *parker, uint32_t parked)
+{
+    uint32_t expected = PARKER_EMPTY;
+    if (cas_acq_rel_acquire_u32(&parker->state, &expected, parked))
+        return true;
+    PAWL_ASSERT(expected == PARKER_NOTIFIED);
+    exchange_acq_rel_u32(&parker->state, PARKER_EMPTY); /* edge parker.token */
+    return false;
+}
+
+/* parked -> EMPTY. true: a token had come. */
+static bool end(struct parker *parker)
+{
+    return exchange_acq_rel_u32(&parker->state, PARKER_EMPTY) == PARKER_NOTIFIED; /* edge parker.token */
+}
+
+static void park_condvar(struct parker *parker)
+{
+    if (!begin(parker, PARKER_PARKED_CONDVAR))
+        return;
+    uint32_t expected;
+    do {
+        pawl__wait_on(&parker->state, PARKER_PARKED_CONDVAR, UINT64_MAX);
+        expected = PARKER_NOTIFIED;
+    } while (!cas_acq_rel_relaxed_u32(&parker->state, &expected, PARKER_EMPTY)); /* edge parker.token */
+}
+
+void pawl__park_for_token(struct parker *parker)
+{
+    park_condvar(parker);
+}
+
+/* Sleeps once in the reactor; the driver is held. true: a token was taken. */
+static bool sleep_in_reactor(struct parker *parker, uint64_t wake_at)
+{
+    struct driver *driver = parker->driver;
+    if (!begin(parker, PARKER_PARKED_DRIVER))
+        return true;
+    uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
+    if (now_ns < wake_at)
+        pawl__reactor_wait(&driver->reactor, wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns);
+    return end(parker);
+}
+
+/* Holds the driver until something is due or a token comes. host NULL: the last look has been taken. */
+static unsigned park_driver(struct parker *parker, const struct park_host *host)
+{
+    struct driver *driver = parker->driver;
+    unsigned result = 0;
+    while (result == 0) {
+        uint64_t wake_at = pawl__driver_prepare(driver);
+        pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
+        if (host != NULL && host->last_look(host->context))
+            result = PARK_WORK;
+        else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, wake_at))
+            result = PARK_NOTIFIED;
+        else if (pawl__driver_due(driver, clock_now_ns(driver->clock)))
+            result = PARK_DRIVER_HELD;
+        pawl__driver_awake(driver);
+        host = NULL;
+    }
+    return result | PARK_DRIVER_HELD;
+}
+
+/* In the understudy's seat until a token comes or the alarm finds the driver free; *promoted: it is held now.
+ * true: a token was taken. */
+static bool park_understudy(struct parker *parker, bool *promoted)
+{
+    struct driver *driver = parker->driver;
+    if (!begin(parker, PARKER_PARKED_UNDERSTUDY))
+        return true;
+    while (!*promoted && load_relaxed_u32(&parker->state) != PARKER_NOTIFIED) /* relaxed: end() takes the token */
+        *promoted = pawl__understudy_wait(&driver->understudy) &&
+                    pawl__driver_try_lock(driver); /* edge understudy.alarm, understudy's step 2 */
+    parker->rescues += *promoted;
+    return end(parker);
+}
+
+unsigned pawl__park(struct parker *parker, const struct park_host *host)
+{
+    struct driver *driver = parker->driver;
+    if (pawl__driver_try_lock(driver)) /* edge park.seat, step 2 */
+        return park_driver(parker, host);
+    pawl__fence_heavy(driver->fences); /* edge idle.announce, step 2 */
+    if (host->last_look(host->context))
+        return PARK_WORK;
+    if (!pawl__understudy_try_take(&driver->understudy)) { /* edge park.seat, step 2 */
+        park_condvar(parker);
+        return PARK_NOTIFIED;
+    }
+    bool promoted = false;
+    bool notified = park_understudy(parker, &promoted);
+    pawl__understudy_leave(&driver->understudy); /* edge park.seat, step 1 of who leaves */
+    host->seat_left(host->context);
+    if (notified)
+        return PARK_NOTIFIED | (promoted ? PARK_DRIVER_HELD : 0);
+    return park_driver(parker, NULL);
+}
+
+void pawl__unpark(struct parker *parker)
+{
+    struct driver *driver = parker->driver;
+    switch (exchange_acq_rel_u32(&parker->state, PARKER_NOTIFIED)) { /* edge parker.token */
+    case PARKER_PARKED_CONDVAR:
+        pawl__wake_one(&parker->state);
+        break;
+    case PARKER_PARKED_DRIVER:
+        pawl__reactor_wake(&driver->reactor);
+        break;
+    case PARKER_PARKED_UNDERSTUDY:
+        pawl__understudy_wake(&driver->understudy);
+        break;
+    default: /* EMPTY, NOTIFIED: it is awake and will find the token */
+        break;
+    }
+}

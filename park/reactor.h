@@ -1,0 +1,34 @@
+/* Reactor: the epoll instance that the driver's holder sleeps in, and the descriptor that wakes it.
+ *
+ * The wake descriptor is an edge-triggered eventfd that is never read: each write is a new edge. Timeouts are in
+ * nanoseconds (epoll_pwait2, Linux 5.11); where the kernel or a filter refuses it, in milliseconds, rounded up, so
+ * that nobody wakes early.
+ *
+ * Threads: wait by the driver's holder only, wake by any. Blocks: wait. Errors: negative errno from init. */
+#ifndef PAWL_PARK_REACTOR_H
+#define PAWL_PARK_REACTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reactor {
+    int epoll_fd;
+    int wake_fd;
+    bool milliseconds; /* holder's: epoll_pwait2 was refused */
+};
+
+/* -EMFILE, -ENFILE, -ENOMEM. */
+int pawl__reactor_init(struct reactor *reactor);
+void pawl__reactor_fini(struct reactor *reactor);
+
+/* Sleeps until woken or timeout_ns have passed (0: only looks; UINT64_MAX: no timeout), or a little less for no
+ * reason. */
+void pawl__reactor_wait(struct reactor *reactor, uint64_t timeout_ns);
+
+void pawl__reactor_wake(const struct reactor *reactor);
+
+/* What reactor and understudy both need: an eventfd that does not block; negative errno. */
+int pawl__wake_fd_open(void);
+void pawl__wake_fd_write(int fd);
+
+#endif

@@ -1,0 +1,137 @@
+#include "sched/context.h"
+
+#include <stdint.h>
+
+#include "base/assert.h"
+#include "base/tsan.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PAWL_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define PAWL_ASAN 1
+#endif
+
+/* Boost.Context's C interface, which its C++ headers declare. */
+struct transfer {
+    void *from; /* where the stack that was left goes on */
+    void *data;
+};
+extern struct transfer jump_fcontext(void *to, void *data);
+extern void *make_fcontext(void *top, size_t size, void (*fn)(struct transfer));
+
+#ifdef PAWL_TSAN
+void *__tsan_get_current_fiber(void);
+void *__tsan_create_fiber(unsigned flags);
+void __tsan_destroy_fiber(void *fiber);
+void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+static void shadow_init(struct context *context)
+{
+    context->shadow.fiber = __tsan_create_fiber(0);
+}
+
+static void shadow_fini(struct context *context)
+{
+    __tsan_destroy_fiber(context->shadow.fiber);
+}
+
+static void shadow_resume(struct context *context)
+{
+    context->shadow.home_fiber = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(context->shadow.fiber, 0); /* 0: synchronizes, as program order does */
+}
+
+static void shadow_leave(struct context *context)
+{
+    __tsan_switch_to_fiber(context->shadow.home_fiber, 0);
+}
+#else
+static void shadow_init(struct context *context)
+{
+    (void)context;
+}
+#define shadow_fini shadow_init
+#define shadow_resume shadow_init
+#define shadow_leave shadow_init
+#endif
+
+#ifdef PAWL_ASAN
+void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
+void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size);
+void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+#else
+static void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size)
+{
+    (void)fake_stack;
+    (void)bottom;
+    (void)size;
+}
+static void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size)
+{
+    (void)fake_stack;
+    (void)bottom;
+    (void)size;
+}
+static void __asan_unpoison_memory_region(const volatile void *address, size_t size)
+{
+    (void)address;
+    (void)size;
+}
+#endif
+
+void pawl__context_init(struct context *context, char *bottom, size_t size)
+{
+    context->bottom = bottom;
+    context->size = size;
+    shadow_init(context);
+}
+
+void pawl__context_fini(struct context *context)
+{
+    shadow_fini(context);
+    __asan_unpoison_memory_region(context->bottom, context->size);
+}
+
+static void entry(struct transfer transfer)
+{
+    struct context *context = transfer.data;
+    __sanitizer_finish_switch_fiber(NULL, &context->shadow.home_bottom, &context->shadow.home_size);
+    context->home = transfer.from;
+    context->fn(context->arg);
+    pawl__fatal("a task's stack was left by returning");
+}
+
+void pawl__context_prepare(struct context *context, context_fn *fn, void *arg)
+{
+    context->fn = fn;
+    context->arg = arg;
+    /* frames of the last task on it never returned: their poison is stale */
+    __asan_unpoison_memory_region(context->bottom, context->size);
+    context->suspended = make_fcontext(context->bottom + context->size, context->size, entry);
+}
+
+enum context_reason pawl__context_resume(struct context *context)
+{
+    void *fake_stack = NULL;
+    __sanitizer_start_switch_fiber(&fake_stack, context->bottom, context->size);
+    shadow_resume(context);
+    struct transfer transfer = jump_fcontext(context->suspended, context);
+    __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+    context->suspended = transfer.from;
+    return (enum context_reason)(uintptr_t)transfer.data;
+}
+
+void pawl__context_leave(struct context *context, enum context_reason reason)
+{
+    /* no place to save the fake stack: it is not coming back, and is freed */
+    void **fake_stack = reason == CONTEXT_FINISHED ? NULL : &context->shadow.fake_stack;
+    __sanitizer_start_switch_fiber(fake_stack, context->shadow.home_bottom, context->shadow.home_size);
+    shadow_leave(context);
+    struct transfer transfer = jump_fcontext(context->home, (void *)(uintptr_t)reason);
+    __sanitizer_finish_switch_fiber(context->shadow.fake_stack, &context->shadow.home_bottom,
+                                    &context->shadow.home_size);
+    context->home = transfer.from;
+}

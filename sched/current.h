@@ -1,0 +1,32 @@
+/* Who is calling: the thread's place in a runtime.
+ *
+ * The one mutable thread-local of the library. It is read through a function that is not inlined, since a task may
+ * find itself on another thread after a suspension, and the compiler may not keep the address of the old one. */
+#ifndef PAWL_SCHED_CURRENT_H
+#define PAWL_SCHED_CURRENT_H
+
+#include <stdbool.h>
+
+struct pawl_runtime;
+struct pawl_task;
+struct worker;
+
+struct current {
+    struct pawl_runtime *runtime;
+    struct worker *worker;  /* NULL: a blocking thread */
+    struct pawl_task *task; /* running now, or NULL */
+    bool in_callback;       /* a timer callback may be running: suspending is -EDEADLK */
+};
+
+/* NULL: a thread of no runtime. */
+struct current *pawl__current(void);
+
+void pawl__current_set(struct current *current);
+
+/* The calling task, or NULL. */
+struct pawl_task *pawl__current_task(void);
+
+/* The worker of `runtime` that is calling, or NULL. */
+struct worker *pawl__current_worker_of(const struct pawl_runtime *runtime);
+
+#endif

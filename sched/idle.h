@@ -1,0 +1,104 @@
+/* Idle set: which workers sleep, how many search, and whom to wake. It holds up P1: no runnable task waits while a
+ * worker sleeps.
+ *
+ * One word counts sleeping and searching workers; a bitmap says who sleeps. Whoever clears a worker's bit has claimed
+ * it: only the claimer moves it from sleeping to searching in the word, and then unparks it. A worker that wakes for
+ * another reason claims itself; if it was claimed before it could, a token is on its way to it.
+ *
+ * Edge idle.announce:
+ *     who makes a task ready                       who goes to sleep
+ *     1. queue it                                  1. word: sleeping + 1, searching - 1; then set its bit
+ *     2. fence_light                               2. fence_heavy (in pawl__park)
+ *     3. load the word: nobody searches and        3. if it was the last searcher: look at every queue; always: at
+ *        somebody sleeps? claim a bit, wake it        its own inbox
+ * If step 3 left finds a searcher, that searcher, or the last one after it, has step 3 right still to come. If it
+ * finds sleepers but no bit, the last searcher has not set its bit yet and does step 3 right after that. If it finds
+ * no sleeper, then whoever goes to sleep later searches first, or leaves others searching.
+ *
+ * At most half of the workers search. The last searcher that finds work wakes another, so wake-ups spread as a chain
+ * and a spawner pays for at most one.
+ *
+ * Threads: any. Blocks: no. seq_cst on the word: edge park.seat (park/parker.h) needs it too. */
+#ifndef PAWL_SCHED_IDLE_H
+#define PAWL_SCHED_IDLE_H
+
+#include "base/assert.h"
+#include "base/atomic.h"
+
+enum { IDLE_NOBODY = -1 };
+
+#define IDLE_SEARCHING UINT64_C(1)
+#define IDLE_SLEEPING (UINT64_C(1) << 32)
+
+/* Access: C constant after init, A any thread atomic */
+struct idle {
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) word; /* A searching | sleeping << 32 */
+    unsigned workers;                                     /* C */
+    PAWL_ATOMIC(uint64_t) *asleep;                        /* A (workers + 63) / 64 words */
+};
+
+static inline uint32_t idle_sleeping(const struct idle *idle)
+{
+    return (uint32_t)(load_seq_cst_u64(&idle->word) >> 32);
+}
+
+/* Should whoever made a task ready wake a worker? After fence_light: step 3. */
+static inline bool idle_wants_wake(const struct idle *idle)
+{
+    uint64_t word = load_relaxed_u64(&idle->word); /* relaxed: ordered by the fence */
+    return (uint32_t)word == 0 && word != 0;
+}
+
+/* May the caller become a searcher? Then it counts as one. */
+static inline bool idle_try_search(struct idle *idle)
+{
+    uint64_t word = load_relaxed_u64(&idle->word); /* relaxed: the limit is a rule of thumb */
+    if (2 * (uint64_t)(uint32_t)word >= idle->workers)
+        return false;
+    fetch_add_seq_cst_u64(&idle->word, IDLE_SEARCHING);
+    return true;
+}
+
+/* A searcher has found work. true: it was the last one. */
+static inline bool idle_stop_searching(struct idle *idle)
+{
+    return (uint32_t)fetch_add_seq_cst_u64(&idle->word, -IDLE_SEARCHING) == 1;
+}
+
+/* Step 1 of going to sleep. true: it was the last searcher, so step 3 looks at every queue. */
+static inline bool idle_announce(struct idle *idle, unsigned worker, bool searching)
+{
+    uint64_t word = fetch_add_seq_cst_u64(&idle->word, IDLE_SLEEPING - (searching ? IDLE_SEARCHING : 0));
+    fetch_or_seq_cst_u64(&idle->asleep[worker / 64], UINT64_C(1) << (worker % 64));
+    return searching && (uint32_t)word == 1;
+}
+
+/* Claims a sleeping worker, which then counts as awake, and as a searcher if so said. false: somebody else did. */
+static inline bool idle_claim(struct idle *idle, unsigned worker, bool searching)
+{
+    uint64_t bit = UINT64_C(1) << (worker % 64);
+    if ((fetch_and_seq_cst_u64(&idle->asleep[worker / 64], ~bit) & bit) == 0)
+        return false;
+    fetch_add_seq_cst_u64(&idle->word, (searching ? IDLE_SEARCHING : 0) - IDLE_SLEEPING);
+    return true;
+}
+
+static inline bool idle_is_asleep(const struct idle *idle, unsigned worker)
+{
+    return (load_relaxed_u64(&idle->asleep[worker / 64]) >> (worker % 64) & 1) != 0; /* relaxed: after a fence */
+}
+
+/* The next sleeping worker at or after `from`, or IDLE_NOBODY. */
+static inline int idle_next_asleep(const struct idle *idle, unsigned from)
+{
+    for (unsigned word = from / 64; word * 64 < idle->workers; word++) {
+        uint64_t bits = load_relaxed_u64(&idle->asleep[word]); /* relaxed: idle_claim decides */
+        if (word == from / 64)
+            bits &= UINT64_MAX << (from % 64);
+        if (bits != 0)
+            return (int)(word * 64) + __builtin_ctzll(bits);
+    }
+    return IDLE_NOBODY;
+}
+
+#endif

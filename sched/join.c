@@ -1,0 +1,221 @@
+#include "sched/join.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "sched/runtime.h"
+#include "sched/sleep.h"
+
+/* ---- references ---- */
+
+static void free_header(struct pawl_task *task)
+{
+    struct slab *slab = pawl__slab_of(task);
+    struct current *current = pawl__current();
+    /* edge task.state: the next life's spawn overwrites it; release for the walk over all headers */
+    store_release_u64(&task->state, TASK_FREE);
+    if (current != NULL && current->worker != NULL && current->runtime->tasks == slab)
+        slab_free(slab, &current->worker->tasks, task);
+    else
+        pawl__slab_free_shared(task);
+}
+
+void pawl__task_unref(struct pawl_task *task)
+{
+    /* edge task.refs: each release is seen by the acquire of the last one, which frees */
+    if (fetch_add_acq_rel_u64(&task->state, -TASK_REF) / TASK_REF == 1)
+        free_header(task);
+}
+
+/* ---- waking ---- */
+
+static void wake(struct pawl_task *task, uint64_t flags)
+{
+    struct pawl_runtime *rt;
+    if (pawl__current_worker_of(task->runtime) != NULL) {
+        if (task_mark_woken(task, flags))
+            pawl__schedule(task->runtime, task);
+        return;
+    }
+    /* As soon as the task is queued it may run to its end, and the runtime be destroyed while we still look for a
+     * sleeper to wake. Destroying waits for this section (edge rcu.grace), and a task that is not FINISHED keeps
+     * destroying from getting that far. */
+    pawl__rcu_enter();
+    rt = task->runtime;
+    if (task_mark_woken(task, flags))
+        pawl__schedule(rt, task);
+    pawl__rcu_exit();
+}
+
+void pawl__task_wake(struct pawl_task *task)
+{
+    wake(task, 0);
+}
+
+/* ---- waiters ---- */
+
+static struct waiter *take_waiter(struct pawl_task *task)
+{
+    lock_acquire(&task->lock);
+    struct list_node *node = list_pop_front(&task->waiters);
+    lock_release(&task->lock);
+    return node == NULL ? NULL : PAWL_CONTAINER_OF(node, struct waiter, link);
+}
+
+void pawl__task_finish(struct pawl_task *task)
+{
+    uint64_t state = load_relaxed_u64(&task->state), next; /* relaxed: the compare-and-swap decides */
+    do {
+        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | TASK_FINISHED;
+        if ((state & TASK_HAS_WAITERS) == 0)
+            next -= TASK_REF; /* in the same step: nothing is left to do with it */
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
+    if ((state & TASK_HAS_WAITERS) == 0) {
+        if (next / TASK_REF == 0)
+            free_header(task);
+        return;
+    }
+    struct waiter *waiter;
+    while ((waiter = take_waiter(task)) != NULL)
+        pawl__waiter_grant(waiter);
+    pawl__task_unref(task);
+}
+
+/* Puts the waiter on the task's list; false: it has finished. The flag is set under the lock, and the finisher, having
+ * seen the flag, takes the lock: so it finds the waiter. */
+static bool add_waiter(struct pawl_task *task, struct waiter *waiter)
+{
+    bool finished = true;
+    lock_acquire(&task->lock);
+    uint64_t state = fetch_or_acq_rel_u64(&task->state, TASK_HAS_WAITERS); /* edge task.state */
+    if ((state & TASK_LIFE_MASK) != TASK_FINISHED) {
+        if ((state & TASK_HAS_WAITERS) == 0)
+            list_init(&task->waiters);
+        list_push_back(&task->waiters, &waiter->link);
+        finished = false;
+    }
+    lock_release(&task->lock);
+    return !finished;
+}
+
+/* false: it has been taken off, its grant is on the way. */
+static bool remove_waiter(struct pawl_task *task, struct waiter *waiter)
+{
+    lock_acquire(&task->lock);
+    bool linked = list_linked(&waiter->link);
+    if (linked)
+        list_remove(&waiter->link);
+    lock_release(&task->lock);
+    return linked;
+}
+
+static int await_end(struct pawl_task *task, uint64_t deadline_ns)
+{
+    struct waiter waiter;
+    pawl__waiter_init(&waiter);
+    if (!add_waiter(task, &waiter))
+        return 0;
+    int error = pawl__waiter_wait(&waiter, deadline_ns, true);
+    if (error == 0 || remove_waiter(task, &waiter))
+        return error;
+    return pawl__waiter_wait(&waiter, PAWL_NEVER, false);
+}
+
+int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)
+{
+    if (task == NULL)
+        return -EINVAL;
+    struct current *current = pawl__current();
+    if (current != NULL && (current->in_callback || current->task == task))
+        return -EDEADLK;
+    if (task_life(task) != TASK_FINISHED) {
+        int error = pawl__await_allowed(task->runtime);
+        if (error == 0)
+            error = await_end(task, deadline_ns);
+        if (error != 0)
+            return error;
+    } else {
+        pawl__spend_budget();
+    }
+    if (result != NULL)
+        *result = task->value;
+    pawl__task_unref(task);
+    return 0;
+}
+
+int pawl_join(struct pawl_task *task, void **result)
+{
+    return pawl_join_until(task, PAWL_NEVER, result);
+}
+
+void pawl_detach(struct pawl_task *task)
+{
+    if (task != NULL)
+        pawl__task_unref(task);
+}
+
+struct pawl_task *pawl_task_ref(struct pawl_task *task)
+{
+    if (task != NULL)
+        task_ref(task);
+    return task;
+}
+
+/* ---- cancellation ---- */
+
+int pawl_task_cancel(struct pawl_task *task)
+{
+    if (task == NULL)
+        return -EINVAL;
+    uint64_t state = load_relaxed_u64(&task->state); /* relaxed: the compare-and-swap decides */
+    do {
+        if ((state & TASK_LIFE_MASK) == TASK_FINISHED)
+            return -EALREADY;
+        if ((state & TASK_CANCELLED) != 0)
+            return 0;
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, state | TASK_CANCELLED));
+    pawl__task_wake(task);
+    return 0;
+}
+
+/* ---- wakers ---- */
+
+static struct pawl_task *target_of(const struct pawl_waker *waker)
+{
+    return waker == NULL ? NULL : (struct pawl_task *)waker->pawl_private[0];
+}
+
+static void set_target(struct pawl_waker *waker, struct pawl_task *task)
+{
+    *waker = (struct pawl_waker){.pawl_private = {(uintptr_t)task}};
+    if (task != NULL)
+        task_ref(task);
+}
+
+void pawl_self_waker(struct pawl_waker *out)
+{
+    if (out != NULL)
+        set_target(out, pawl__current_task());
+}
+
+void pawl_waker_clone(struct pawl_waker *out, const struct pawl_waker *waker)
+{
+    if (out != NULL)
+        set_target(out, target_of(waker));
+}
+
+void pawl_waker_wake(const struct pawl_waker *waker)
+{
+    struct pawl_task *task = target_of(waker);
+    if (task != NULL)
+        wake(task, TASK_PERMIT);
+}
+
+void pawl_waker_drop(struct pawl_waker *waker)
+{
+    struct pawl_task *task = target_of(waker);
+    if (task == NULL)
+        return;
+    *waker = (struct pawl_waker){.pawl_private = {0}};
+    pawl__task_unref(task);
+}

@@ -1,0 +1,130 @@
+/* Task: its header, the life written in its state word, and who may wake it.
+ *
+ *     life         event (who)                       to           what the caller must do
+ *     FREE         spawn (spawner)                   SCHEDULED    queue it
+ *     SCHEDULED    begin (worker that took it)       RUNNING      resume its stack
+ *     RUNNING      suspend (worker, stack saved)     SUSPENDED    leave it alone; NOTIFIED set: SCHEDULED, queue it
+ *     RUNNING      yield (worker, stack saved)       SCHEDULED    queue it
+ *     RUNNING      finish (worker, stack left)       FINISHED     wake its waiters, give up the runtime's reference
+ *     SUSPENDED    wake (anyone)                     SCHEDULED    queue it
+ *     SCHEDULED,
+ *     RUNNING      wake (anyone)                     same, and NOTIFIED
+ *     FINISHED     wake (anyone)                     same: inert
+ *     FINISHED     last reference given up           FREE         return the header to its slab
+ *
+ * Beside its life the word holds flags and the number of references: one of the runtime while the task has not
+ * finished, one of each handle and waker. begin takes NOTIFIED away.
+ *
+ * Edge task.state: every transition is a read-modify-write (acq_rel) on one word, so each sees all before it. What a
+ *     waker wrote is visible to the task after begin; what the task wrote before it left its stack is visible to
+ *     the worker that resumes it. A wake writes the word even when NOTIFIED is set already: else the suspender could
+ *     miss what was written before it.
+ * Wakes may be spurious: whoever suspends asks again for what it waited for.
+ *
+ * Headers come from a slab and stay readable for good, so the walk that cancels everything may look at free ones. */
+#ifndef PAWL_SCHED_TASK_H
+#define PAWL_SCHED_TASK_H
+
+#include <pawl/task.h>
+
+#include "base/fifo.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/waker.h"
+#include "sched/stack.h"
+
+enum task_life { TASK_FREE, TASK_SCHEDULED, TASK_RUNNING, TASK_SUSPENDED, TASK_FINISHED };
+
+#define TASK_LIFE_MASK UINT64_C(7)
+#define TASK_NOTIFIED UINT64_C(8)     /* woken since it began to run */
+#define TASK_CANCELLED UINT64_C(16)   /* pawl_task_cancel */
+#define TASK_PERMIT UINT64_C(32)      /* its waker was woken; taken by pawl_suspend_until */
+#define TASK_HAS_WAITERS UINT64_C(64) /* set under lock; the finisher must look */
+#define TASK_REF UINT64_C(256)
+
+enum { TASK_NAME_SIZE = 16 };
+
+/* Access: C constant while it lives, A any thread atomic, L(lock), T the task itself, Q whoever queues or runs it */
+struct pawl_task {
+    struct fifo_node link;        /* Q in the injection queue or an inbox; slab's first word when free */
+    pawl_task_fn *fn;             /* C slab's second word when free */
+    PAWL_ATOMIC(uint64_t) state;  /* A */
+    void *value;                  /* T argument, then result */
+    struct stack *stack;          /* Q NULL: none yet */
+    struct pawl_runtime *runtime; /* C not to be touched once FINISHED, unless in it */
+    struct list waiters;          /* L struct waiter; valid if TASK_HAS_WAITERS */
+    struct lock lock;             /*   nests in nothing, nothing nests in it */
+    int32_t worker;               /* C the only one that may run it, -1: any */
+    uint32_t shields;             /* T */
+    char name[TASK_NAME_SIZE];    /* C */
+};
+
+_Static_assert(sizeof(struct pawl_task) <= 128, "a task header is at most two cache lines");
+
+enum { TASK_SIZE = 128 };
+
+static inline enum task_life task_life(const struct pawl_task *task)
+{
+    /* edge task.state, acquire: who sees FINISHED sees the result */
+    return (enum task_life)(load_acquire_u64(&task->state) & TASK_LIFE_MASK);
+}
+
+/* SCHEDULED -> RUNNING. */
+static inline void task_begin(struct pawl_task *task)
+{
+    uint64_t state = load_relaxed_u64(&task->state), next; /* relaxed: the compare-and-swap decides, here and below */
+    do {
+        PAWL_DASSERT((state & TASK_LIFE_MASK) == TASK_SCHEDULED);
+        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | TASK_RUNNING;
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
+}
+
+/* RUNNING -> SUSPENDED; or, if it was woken meanwhile, SCHEDULED: true, queue it. */
+static inline bool task_suspend(struct pawl_task *task)
+{
+    uint64_t state = load_relaxed_u64(&task->state), next;
+    do {
+        PAWL_DASSERT((state & TASK_LIFE_MASK) == TASK_RUNNING);
+        bool notified = (state & TASK_NOTIFIED) != 0;
+        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | (notified ? TASK_SCHEDULED : TASK_SUSPENDED);
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
+    return (next & TASK_LIFE_MASK) == TASK_SCHEDULED;
+}
+
+/* RUNNING -> SCHEDULED: queue it. */
+static inline void task_yield(struct pawl_task *task)
+{
+    fetch_add_acq_rel_u64(&task->state, (uint64_t)TASK_SCHEDULED - (uint64_t)TASK_RUNNING);
+}
+
+/* Wakes, and sets `flags` in the same step. true: SUSPENDED -> SCHEDULED, queue it. */
+static inline bool task_mark_woken(struct pawl_task *task, uint64_t flags)
+{
+    uint64_t state = load_relaxed_u64(&task->state), next;
+    do {
+        switch (state & TASK_LIFE_MASK) {
+        case TASK_SUSPENDED:
+            next = (state & ~TASK_LIFE_MASK) | TASK_SCHEDULED | flags;
+            break;
+        case TASK_SCHEDULED:
+        case TASK_RUNNING:
+            next = state | TASK_NOTIFIED | flags;
+            break;
+        default:
+            return false;
+        }
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
+    return (state & TASK_LIFE_MASK) == TASK_SUSPENDED;
+}
+
+static inline void task_ref(struct pawl_task *task)
+{
+    fetch_add_relaxed_u64(&task->state, TASK_REF); /* relaxed: the caller has a reference already */
+}
+
+static inline bool task_is_cancelled(const struct pawl_task *task)
+{
+    return (load_acquire_u64(&task->state) & TASK_CANCELLED) != 0; /* edge task.state */
+}
+
+#endif

@@ -1,0 +1,273 @@
+#include "sched/timers.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "sched/registry.h"
+
+static struct timer_entry *entry_of(const struct pawl_timer *timer)
+{
+    return (struct timer_entry *)(uintptr_t)timer;
+}
+
+_Static_assert(sizeof(struct timer_entry) <= sizeof(struct pawl_timer), "an entry fits into a timer");
+_Static_assert(_Alignof(struct timer_entry) <= _Alignof(struct pawl_timer), "and is aligned in it");
+
+/* The shard that the calling thread arms into. */
+static struct shard *shard_of_caller(struct pawl_runtime *rt)
+{
+    struct worker *worker = pawl__current_worker_of(rt);
+    return worker != NULL ? worker->shard : pawl__port(rt)->shard;
+}
+
+static struct shard *shard_by_id(struct pawl_runtime *rt, uint64_t id)
+{
+    return &rt->shards[id & ((1 << SHARD_INDEX_BITS) - 1)];
+}
+
+static void tell_driver(struct pawl_runtime *rt, const struct shard *shard)
+{
+    /* relaxed: ours is in it, or an earlier one */
+    pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&shard->next_deadline));
+}
+
+/* ---- the library's own entries ---- */
+
+void pawl__entry_arm(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t deadline_ns)
+{
+    struct shard *shard = shard_of_caller(rt);
+    if (pawl__shard_arm(shard, entry, clock_tick_of_deadline(&rt->clock, deadline_ns), true) == SHARD_DONE_EARLIER)
+        tell_driver(rt, shard);
+}
+
+bool pawl__entry_arm_tick(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t tick)
+{
+    struct shard *shard = shard_of_caller(rt);
+    enum shard_answer answer = pawl__shard_arm(shard, entry, tick, false);
+    if (answer == SHARD_DONE_EARLIER)
+        tell_driver(rt, shard);
+    return answer != SHARD_CLOSED;
+}
+
+bool pawl__entry_cancel(struct pawl_runtime *rt, struct timer_entry *entry)
+{
+    if (!cell_pending(entry_cell(entry)))
+        return false;
+    return pawl__shard_cancel(shard_by_id(rt, load_acquire_u64(&entry->home)), entry) == SHARD_DONE;
+}
+
+/* ---- visiting an entry's home ---- */
+
+/* A timer that has fired may be asked about long after its runtime is gone, so its home is an id, not a pointer. From
+ * a thread of that runtime it can be followed at once; from others the runtime is looked up among the live ones, in
+ * a read section that its destruction waits for. */
+struct visit {
+    struct pawl_runtime *rt;
+    bool in_section;
+};
+
+static struct shard *visit_begin(struct visit *visit, uint64_t home)
+{
+    struct current *current = pawl__current();
+    uint64_t id = home >> SHARD_INDEX_BITS;
+    visit->in_section = current == NULL || current->runtime->id != id;
+    if (visit->in_section)
+        pawl__rcu_enter();
+    visit->rt = visit->in_section ? pawl__registry_find(id) : current->runtime;
+    return visit->rt == NULL ? NULL : shard_by_id(visit->rt, home);
+}
+
+static void visit_end(const struct visit *visit)
+{
+    if (visit->in_section)
+        pawl__rcu_exit();
+}
+
+typedef enum shard_answer visit_fn(struct shard *shard, struct timer_entry *entry, uint64_t value);
+
+static int errno_of(enum shard_answer answer)
+{
+    switch (answer) {
+    case SHARD_DONE:
+    case SHARD_DONE_EARLIER:
+        return 0;
+    case SHARD_BUSY:
+        return -EBUSY;
+    case SHARD_CANCELED:
+        return -ECANCELED;
+    case SHARD_CLOSED:
+        return -ESHUTDOWN;
+    case SHARD_DEADLOCK:
+        return -EDEADLK;
+    default:
+        return -EALREADY;
+    }
+}
+
+/* One try; SHARD_NOT_HOME: the entry moved meanwhile. */
+static enum shard_answer visit_once(struct timer_entry *entry, visit_fn *fn, uint64_t value, int *error)
+{
+    struct visit visit;
+    uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
+    if (home == 0)
+        return SHARD_ALREADY;
+    enum shard_answer answer = SHARD_ALREADY; /* if the runtime is gone: all its timers are completed */
+    struct shard *shard = visit_begin(&visit, home);
+    if (shard != NULL && (*error = runtime_usable(visit.rt)) == 0)
+        answer = fn(shard, entry, value);
+    if (answer == SHARD_DONE_EARLIER)
+        tell_driver(visit.rt, shard);
+    visit_end(&visit);
+    return answer;
+}
+
+static int visit_home(struct timer_entry *entry, visit_fn *fn, uint64_t value)
+{
+    enum shard_answer answer;
+    int error = 0;
+    do
+        answer = visit_once(entry, fn, value, &error);
+    while (answer == SHARD_NOT_HOME);
+    return error != 0 ? error : errno_of(answer);
+}
+
+/* ---- the public calls ---- */
+
+void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg)
+{
+    if (timer != NULL)
+        entry_init_callback(entry_of(timer), fn, arg);
+}
+
+/* Makes `to` the entry's home, if it has another. SHARD_ALREADY: its callback runs at home, so it is to be armed
+ * there. */
+static enum shard_answer move_home(struct timer_entry *entry, const struct shard *to)
+{
+    struct visit visit;
+    uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
+    if (home == 0 || home == to->id)
+        return SHARD_DONE;
+    struct shard *from = visit_begin(&visit, home);
+    enum shard_answer answer;
+    if (from == NULL) /* a runtime that is gone */
+        answer = cas_acq_rel_relaxed_u64(&entry->home, &home, to->id) ? SHARD_DONE : SHARD_NOT_HOME;
+    else
+        answer = pawl__shard_move(from, entry, to->id);
+    visit_end(&visit);
+    return answer;
+}
+
+/* One try to arm in the caller's shard, or where its callback runs. */
+static enum shard_answer arm_once(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t tick)
+{
+    struct shard *shard = shard_of_caller(rt);
+    enum shard_answer answer = move_home(entry, shard);
+    if (answer == SHARD_ALREADY) {
+        uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
+        if (home >> SHARD_INDEX_BITS != rt->id)
+            return SHARD_BUSY; /* in a callback of another runtime's */
+        shard = shard_by_id(rt, home);
+    } else if (answer != SHARD_DONE) {
+        return answer;
+    }
+    answer = pawl__shard_arm(shard, entry, tick, false);
+    if (answer == SHARD_DONE_EARLIER)
+        tell_driver(rt, shard);
+    return answer;
+}
+
+int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t deadline_ns)
+{
+    int error = 0;
+    if (timer == NULL)
+        return -EINVAL;
+    if ((rt = pawl__runtime_of(rt, &error)) == NULL)
+        return error;
+    struct current *current = pawl__current();
+    if ((current == NULL || current->runtime != rt) && runtime_phase(rt) != PHASE_RUNNING)
+        return -ESHUTDOWN;
+    uint64_t tick = clock_tick_of_deadline(&rt->clock, deadline_ns);
+    enum shard_answer answer;
+    do
+        answer = arm_once(rt, entry_of(timer), tick);
+    while (answer == SHARD_NOT_HOME);
+    return errno_of(answer);
+}
+
+static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry, uint64_t deadline_ns)
+{
+    uint64_t tick = clock_tick_of_deadline(shard->clock, deadline_ns);
+    switch (entry_extend(entry, tick)) {
+    case ENTRY_EXTENDED:
+        fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter */
+        return SHARD_DONE;
+    case ENTRY_NOT_PENDING:
+        return SHARD_ALREADY;
+    default:
+        return pawl__shard_reset(shard, entry, tick);
+    }
+}
+
+int pawl_timer_reset(struct pawl_timer *timer, uint64_t deadline_ns)
+{
+    return timer == NULL ? -EINVAL : visit_home(entry_of(timer), reset_at, deadline_ns);
+}
+
+static enum shard_answer cancel_at(struct shard *shard, struct timer_entry *entry, uint64_t value)
+{
+    (void)value;
+    return pawl__shard_cancel(shard, entry);
+}
+
+int pawl_timer_cancel(struct pawl_timer *timer)
+{
+    if (timer == NULL)
+        return -EINVAL;
+    if (!cell_pending(entry_cell(entry_of(timer))))
+        return -EALREADY;
+    return visit_home(entry_of(timer), cancel_at, 0);
+}
+
+static enum shard_answer cancel_sync_at(struct shard *shard, struct timer_entry *entry, uint64_t in_callback)
+{
+    return pawl__shard_cancel_sync(shard, entry, in_callback != 0);
+}
+
+int pawl_timer_cancel_sync(struct pawl_timer *timer)
+{
+    struct current *current = pawl__current();
+    if (timer == NULL)
+        return -EINVAL;
+    return visit_home(entry_of(timer), cancel_sync_at, current != NULL && current->in_callback);
+}
+
+static enum shard_answer fires_at(struct shard *shard, struct timer_entry *entry, uint64_t value)
+{
+    (void)value;
+    return pawl__shard_fires(shard, entry) ? SHARD_DONE : SHARD_ALREADY;
+}
+
+enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer)
+{
+    if (timer == NULL)
+        return PAWL_TIMER_IDLE;
+    struct timer_entry *entry = entry_of(timer);
+    uint64_t cell = entry_cell(entry);
+    if (cell_pending(cell))
+        return PAWL_TIMER_PENDING;
+    if (cell == CELL_IDLE)
+        return PAWL_TIMER_IDLE;
+    if (cell == CELL_CANCELLED)
+        return PAWL_TIMER_CANCELLED;
+    if (visit_home(entry, fires_at, 0) == 0)
+        return PAWL_TIMER_FIRING;
+    return cell == CELL_SHUTDOWN ? PAWL_TIMER_SHUTDOWN : PAWL_TIMER_FIRED;
+}
+
+uint64_t pawl_now(const struct pawl_runtime *rt)
+{
+    struct current *current = pawl__current();
+    if (rt == NULL && current != NULL)
+        rt = current->runtime;
+    return rt == NULL ? monotonic_now_ns() : clock_now_ns(&rt->clock);
+}

@@ -1,0 +1,393 @@
+#define _GNU_SOURCE
+#include "sched/worker.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+
+#include "sched/join.h"
+#include "sched/runtime.h"
+
+/* ---- making tasks available ---- */
+
+/* To the tail of the own ring; a full ring gives its older half to the injection queue. */
+static void push_ring(struct worker *worker, struct pawl_task *task)
+{
+    struct pawl_task *older[QUEUE_CAPACITY / 2];
+    while (PAWL_UNLIKELY(!pawl__queue_push(&worker->queue, task))) {
+        unsigned count = pawl__queue_take_half(&worker->queue, older);
+        pawl__inject_push_all(&worker->runtime->inject, older, count);
+        counter_add(&worker->counters.overflowed, count);
+    }
+}
+
+/* Where a sleeper lies decides how gladly it is woken: the driver and its understudy are left in their seats as long
+ * as there are others. EMPTY is about to fall asleep. */
+static bool sleeps_at(const struct worker *worker, enum parker_state place)
+{
+    uint32_t state = load_relaxed_u32(&worker->parker->state); /* relaxed: a preference, no more */
+    return state == place || (place == PARKER_PARKED_CONDVAR && state == PARKER_EMPTY);
+}
+
+/* Claims and wakes one sleeper at that place; false: there is none. */
+static bool wake_one_at(struct pawl_runtime *rt, enum parker_state place)
+{
+    for (int i = -1; (i = idle_next_asleep(&rt->idle, (unsigned)(i + 1))) != IDLE_NOBODY;) {
+        struct worker *worker = &rt->workers[i];
+        if (!sleeps_at(worker, place) || !idle_claim(&rt->idle, (unsigned)i, true))
+            continue;
+        pawl__unpark(worker->parker);
+        runtime_count(rt, pawl__current_worker_of(rt), unparks, 1);
+        return true;
+    }
+    return false;
+}
+
+void pawl__notify(struct pawl_runtime *rt)
+{
+    fence_light(&rt->fences); /* edge idle.announce, left step 2 */
+    if (PAWL_LIKELY(!idle_wants_wake(&rt->idle)))
+        return;
+    if (!wake_one_at(rt, PARKER_PARKED_CONDVAR) && !wake_one_at(rt, PARKER_PARKED_UNDERSTUDY))
+        wake_one_at(rt, PARKER_PARKED_DRIVER);
+}
+
+/* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
+static void push_inbox(struct worker *worker, struct pawl_task *task)
+{
+    struct pawl_runtime *rt = worker->runtime;
+    pawl__fifo_push(&worker->inbox, &task->link);
+    fetch_add_acq_rel_u64(&worker->inbox_count, 1);
+    fence_light(&rt->fences);
+    if (idle_is_asleep(&rt->idle, worker->index) && idle_claim(&rt->idle, worker->index, true))
+        pawl__unpark(worker->parker);
+}
+
+void pawl__schedule(struct pawl_runtime *rt, struct pawl_task *task)
+{
+    struct worker *worker = pawl__current_worker_of(rt);
+    if (PAWL_UNLIKELY(task->worker >= 0)) {
+        push_inbox(&rt->workers[task->worker], task);
+    } else if (worker == NULL) {
+        pawl__inject_push(&rt->inject, task);
+        pawl__notify(rt);
+    } else if (worker->current.task == NULL) {
+        push_ring(worker, task); /* between tasks: after_turn notifies for all that became ready */
+    } else {
+        struct pawl_task *former = queue_put_slot(&worker->queue, task);
+        if (former != NULL)
+            push_ring(worker, former);
+        pawl__notify(rt);
+    }
+}
+
+void pawl__schedule_back(struct worker *worker, struct pawl_task *task)
+{
+    if (PAWL_UNLIKELY(task->worker >= 0))
+        push_inbox(&worker->runtime->workers[task->worker], task);
+    else
+        push_ring(worker, task);
+}
+
+/* ---- the driver and the clock ---- */
+
+/* Edge park.seat, for the driver: if others sleep, the understudy is to look after it. */
+static void leave_driver(struct pawl_runtime *rt)
+{
+    pawl__driver_unlock(&rt->driver);
+    if (idle_sleeping(&rt->idle) > 0)
+        pawl__understudy_set_alarm(&rt->driver.understudy);
+}
+
+/* Timers may have made several tasks ready: this worker takes one, another is to see to the rest. */
+static void after_turn(struct worker *worker)
+{
+    if (queue_length(&worker->queue) > 1)
+        pawl__notify(worker->runtime);
+}
+
+static void turn_driver(struct worker *worker, uint64_t now_ns)
+{
+    struct pawl_runtime *rt = worker->runtime;
+    worker->current.in_callback = true;
+    pawl__driver_turn(&rt->driver, now_ns);
+    worker->current.in_callback = false;
+    leave_driver(rt);
+    counter_add(&worker->counters.turns, 1);
+    after_turn(worker);
+}
+
+static void turn_own_shard(struct worker *worker, uint64_t now_ns)
+{
+    struct pawl_runtime *rt = worker->runtime;
+    if (load_relaxed_u64(&worker->shard->next_deadline) > now_ns) /* relaxed: ours, or soon looked at again */
+        return;
+    worker->current.in_callback = true;
+    bool published = pawl__shard_turn(worker->shard, clock_tick_at(&rt->clock, now_ns));
+    worker->current.in_callback = false;
+    if (published) /* relaxed: an earlier one has been told of by who armed it */
+        pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline));
+    after_turn(worker);
+}
+
+/* Between tasks, about every 50 us. Busy workers serve their own timers, and the others' if nobody holds the driver. */
+static void look_at_clock(struct worker *worker)
+{
+    enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
+    struct pawl_runtime *rt = worker->runtime;
+    uint64_t now_ns = clock_now_ns(&rt->clock), passed_ns = now_ns - worker->clock_read_ns;
+    if (passed_ns < SOON_NS && worker->clock_interval < WORKER_CLOCK_INTERVAL_MAX)
+        worker->clock_interval *= 2;
+    else if (passed_ns > LATE_NS && worker->clock_interval > 1)
+        worker->clock_interval /= 2;
+    worker->until_clock = worker->clock_interval;
+    worker->clock_read_ns = now_ns;
+    turn_own_shard(worker, now_ns);
+    if (now_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))
+        turn_driver(worker, now_ns);
+    if (PAWL_UNLIKELY(runtime_phase(rt) >= PHASE_CANCELLING))
+        pawl__runtime_close_shards(rt);
+}
+
+/* ---- running a task ---- */
+
+static void task_main(void *arg)
+{
+    struct pawl_task *task = arg;
+    task->value = task->fn(task->value);
+    pawl__context_leave(&task->stack->context, CONTEXT_FINISHED);
+}
+
+/* Its first run: takes the stack that spawn reserved. false: the kernel has no memory for it now. */
+static bool give_stack(struct worker *worker, struct pawl_task *task)
+{
+    task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
+    return task->stack != NULL;
+}
+
+static void finish(struct worker *worker, struct pawl_task *task)
+{
+    struct stack_pool *pool = &worker->runtime->stacks;
+    if (task->stack->arena != NULL)
+        stack_unreserve(pool, &worker->stacks);
+    stack_put(pool, &worker->stacks, task->stack);
+    task->stack = NULL;
+    pawl__task_finish(task);
+    /* edge counters.finished: release; pairs with the acquire in pawl__runtime_live_tasks: who counts this task as
+     * finished counts it, and those it spawned, as spawned */
+    store_release_u64(&worker->counters.finished, load_relaxed_u64(&worker->counters.finished) + 1);
+}
+
+static void run(struct worker *worker, struct pawl_task *task)
+{
+    task_begin(task);
+    if (task->stack == NULL || task->stack->context.suspended == NULL) {
+        if (task->stack == NULL && !give_stack(worker, task)) {
+            task_yield(task); /* later, when others have given stacks back */
+            pawl__inject_push(&worker->runtime->inject, task);
+            return;
+        }
+        pawl__context_prepare(&task->stack->context, task_main, task);
+    }
+    counter_add(&worker->counters.runs, 1);
+    worker->budget = WORKER_BUDGET;
+    worker->current.task = task;
+    enum context_reason reason = pawl__context_resume(&task->stack->context);
+    worker->current.task = NULL;
+    if (reason == CONTEXT_FINISHED) {
+        finish(worker, task);
+    } else if (reason == CONTEXT_YIELDED) {
+        task_yield(task);
+        pawl__schedule_back(worker, task);
+    } else if (task_suspend(task)) {
+        pawl__schedule_back(worker, task);
+    }
+    if (--worker->until_clock == 0)
+        look_at_clock(worker);
+}
+
+void pawl__task_suspend(struct pawl_task *task)
+{
+    pawl__context_leave(&task->stack->context, CONTEXT_SUSPENDED);
+}
+
+void pawl__task_yield(struct pawl_task *task)
+{
+    pawl__context_leave(&task->stack->context, CONTEXT_YIELDED);
+}
+
+/* ---- finding the next task ---- */
+
+struct pawl_task *pawl__worker_take_injected(struct worker *worker)
+{
+    enum { BATCH_MAX = QUEUE_CAPACITY / 4 };
+    struct pawl_task *tasks[BATCH_MAX];
+    struct pawl_runtime *rt = worker->runtime;
+    int64_t length = inject_length(&rt->inject);
+    if (length <= 0)
+        return NULL;
+    int64_t share = length / rt->worker_count + 1;
+    unsigned count = pawl__inject_pop(&rt->inject, tasks, share > BATCH_MAX ? BATCH_MAX : (unsigned)share);
+    for (unsigned i = 1; i < count; i++)
+        push_ring(worker, tasks[i]);
+    counter_add(&worker->counters.injected, count);
+    return count > 0 ? tasks[0] : NULL;
+}
+
+static struct pawl_task *take_inbox(struct worker *worker)
+{
+    if (load_acquire_u64(&worker->inbox_count) == 0)
+        return NULL;
+    struct fifo_node *node = pawl__fifo_pop(&worker->inbox);
+    if (node == NULL)
+        return NULL;
+    fetch_add_acq_rel_u64(&worker->inbox_count, UINT64_MAX);
+    return PAWL_CONTAINER_OF(node, struct pawl_task, link);
+}
+
+static struct pawl_task *take_from_outside(struct worker *worker)
+{
+    struct pawl_task *task = take_inbox(worker);
+    return task != NULL ? task : pawl__worker_take_injected(worker);
+}
+
+/* The slot first, but not for ever; the queues from outside when the ring is empty, and now and then before it. */
+static struct pawl_task *next_task(struct worker *worker)
+{
+    struct pawl_task *task;
+    if (--worker->until_inject == 0) {
+        worker->until_inject = WORKER_INJECT_INTERVAL;
+        if ((task = take_from_outside(worker)) != NULL)
+            return task;
+    }
+    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = queue_take_slot(&worker->queue)) != NULL) {
+        worker->slot_runs++;
+        return task;
+    }
+    worker->slot_runs = 0;
+    if ((task = pawl__queue_pop(&worker->queue)) != NULL || (task = queue_take_slot(&worker->queue)) != NULL)
+        return task;
+    return take_from_outside(worker);
+}
+
+bool pawl__work_anywhere(struct pawl_runtime *rt)
+{
+    if (inject_length(&rt->inject) > 0)
+        return true;
+    for (unsigned i = 0; i < rt->worker_count; i++)
+        if (queue_length(&rt->workers[i].queue) > 0 || queue_has_slot(&rt->workers[i].queue))
+            return true;
+    return false;
+}
+
+/* A searcher has found work. The last one passes the search on if there is more, since whoever queued something
+ * meanwhile relied on it: edge idle.announce, with the end of the search for the announcement. */
+static void stop_searching(struct worker *worker)
+{
+    struct pawl_runtime *rt = worker->runtime;
+    worker->searching = false;
+    if (!idle_stop_searching(&rt->idle) || idle_sleeping(&rt->idle) == 0)
+        return;
+    pawl__fence_heavy(&rt->fences);
+    if (pawl__work_anywhere(rt))
+        pawl__notify(rt);
+}
+
+/* ---- parking ---- */
+
+struct parking {
+    struct worker *worker;
+    bool last_searcher;
+};
+
+/* Edge idle.announce, right step 3. */
+static bool last_look(void *context)
+{
+    const struct parking *parking = context;
+    struct pawl_runtime *rt = parking->worker->runtime;
+    enum phase phase = runtime_phase(rt);
+    if (phase == PHASE_STOPPED || (phase == PHASE_CANCELLING && load_acquire_u32(&rt->closing) == 0))
+        return true;
+    return load_acquire_u64(&parking->worker->inbox_count) > 0 || (parking->last_searcher && pawl__work_anywhere(rt));
+}
+
+/* Edge park.seat, for the understudy: somebody who sleeps on a condvar is to take the seat. */
+static void seat_left(void *context)
+{
+    const struct parking *parking = context;
+    if (idle_sleeping(&parking->worker->runtime->idle) > 0)
+        wake_one_at(parking->worker->runtime, PARKER_PARKED_CONDVAR);
+}
+
+static void park(struct worker *worker)
+{
+    struct pawl_runtime *rt = worker->runtime;
+    struct parking parking = {.worker = worker};
+    const struct park_host host = {.last_look = last_look, .seat_left = seat_left, .context = &parking};
+    if (rt->hooks.before_park != NULL)
+        rt->hooks.before_park(rt->hooks.context, (int)worker->index);
+    parking.last_searcher = idle_announce(&rt->idle, worker->index, worker->searching);
+    pawl__runtime_quiet(rt);
+    unsigned result = pawl__park(worker->parker, &host);
+    worker->searching = (result & (PARK_NOTIFIED | PARK_WORK)) != 0;
+    if ((result & PARK_NOTIFIED) == 0 && !idle_claim(&rt->idle, worker->index, worker->searching)) {
+        pawl__park_for_token(worker->parker);
+        worker->searching = true;
+    }
+    counter_add(&worker->counters.parks, 1);
+    /* relaxed: only we write it */
+    store_relaxed_u64(&worker->counters.rescues, worker->parker->rescues);
+    if (rt->hooks.after_park != NULL)
+        rt->hooks.after_park(rt->hooks.context, (int)worker->index);
+    worker->clock_read_ns = clock_now_ns(&rt->clock);
+    if ((result & PARK_DRIVER_HELD) != 0)
+        turn_driver(worker, worker->clock_read_ns);
+}
+
+/* ---- the thread ---- */
+
+static void set_up_thread(struct worker *worker)
+{
+    char name[TASK_NAME_SIZE];
+    struct pawl_runtime *rt = worker->runtime;
+    pawl__current_set(&worker->current);
+    pawl__fatal_hook(&rt->hooks);
+    prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* else the kernel rounds each sleep up by 50 us */
+    snprintf(name, sizeof name, "%.10s-%u", rt->name, worker->index);
+    pthread_setname_np(pthread_self(), name);
+    worker->clock_read_ns = clock_now_ns(&rt->clock);
+    if (rt->hooks.thread_start != NULL)
+        rt->hooks.thread_start(rt->hooks.context, (int)worker->index);
+}
+
+static struct pawl_task *find_task(struct worker *worker)
+{
+    struct pawl_task *task = next_task(worker);
+    if (task == NULL && !worker->searching)
+        worker->searching = idle_try_search(&worker->runtime->idle);
+    if (task == NULL && worker->searching)
+        task = pawl__worker_search(worker);
+    if (task != NULL && worker->searching)
+        stop_searching(worker);
+    return task;
+}
+
+void *pawl__worker_main(void *arg)
+{
+    struct worker *worker = arg;
+    struct pawl_runtime *rt = worker->runtime;
+    set_up_thread(worker);
+    while (runtime_phase(rt) != PHASE_STOPPED) {
+        struct pawl_task *task = find_task(worker);
+        if (task != NULL) {
+            run(worker, task);
+            continue;
+        }
+        if (runtime_phase(rt) == PHASE_CANCELLING)
+            pawl__runtime_close_shards(rt);
+        park(worker);
+    }
+    if (rt->hooks.thread_stop != NULL)
+        rt->hooks.thread_stop(rt->hooks.context, (int)worker->index);
+    pawl__current_set(NULL);
+    return NULL;
+}

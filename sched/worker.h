@@ -1,0 +1,83 @@
+/* Worker: a thread that runs tasks, fires its shard's timers and, when there is nothing else, drives or sleeps.
+ *
+ * Its loop: take the next task (slot, ring, now and then the injection queue first); none: search, that is, steal;
+ * none: park. Between tasks it looks at the clock, by an adaptive count so that it costs no reading a task, and then
+ * at its own shard and, if nobody holds it, at the driver. */
+#ifndef PAWL_SCHED_WORKER_H
+#define PAWL_SCHED_WORKER_H
+
+#include <pthread.h>
+
+#include "base/fifo.h"
+#include "base/random.h"
+#include "base/slab.h"
+#include "park/parker.h"
+#include "sched/current.h"
+#include "sched/queue.h"
+#include "sched/stack.h"
+
+struct pawl_runtime;
+
+/* What one thread counts; written by its owner only, or by read-modify-writes if it is shared. */
+struct counters {
+    PAWL_ATOMIC(uint64_t) spawned, finished, runs, stolen, injected, overflowed, parks, unparks, turns, rescues;
+};
+
+enum {
+    WORKER_INJECT_INTERVAL = 61,   /* tasks between looks at the injection queue when there is other work */
+    WORKER_SLOT_RUNS_MAX = 32,     /* tasks from the slot in a row while others wait in the ring */
+    WORKER_BUDGET = 128,           /* calls that could have suspended but did not, until one yields */
+    WORKER_CLOCK_INTERVAL_MAX = 64 /* tasks between looks at the clock */
+};
+
+/* Access: C constant after init, W its thread, S its thread writes and any reads, A any thread atomic */
+struct worker {
+    struct current current;     /* W */
+    struct pawl_runtime *runtime; /* C */
+    unsigned index;             /* C */
+    struct shard *shard;        /* C its own */
+    struct parker *parker;      /* C */
+    pthread_t thread;           /* C */
+    struct random random;       /* W */
+    struct slab_cache tasks;    /* W */
+    struct slab_cache afters;   /* W */
+    struct stack_cache stacks;  /* W */
+    unsigned until_inject;      /* W tasks to run until the injection queue is first */
+    unsigned slot_runs;         /* W */
+    unsigned budget;            /* W */
+    unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */
+    uint64_t clock_read_ns;     /* W */
+    bool searching;             /* W counted as a searcher */
+
+    struct queue queue;         /* see sched/queue.h */
+    _Alignas(PAWL_CACHE_LINE) struct counters counters;       /* S */
+    _Alignas(PAWL_CACHE_LINE) struct fifo inbox;              /* A tasks that only this worker may run */
+    PAWL_ATOMIC(uint64_t) inbox_count;                        /* A as inject.count */
+};
+
+/* The thread's function; arg is the worker. */
+void *pawl__worker_main(void *arg);
+
+/* Makes a task that became ready available: to the calling worker of the same runtime, or to all. */
+void pawl__schedule(struct pawl_runtime *rt, struct pawl_task *task);
+
+/* The same for a task that gives way: it goes behind those that wait. */
+void pawl__schedule_back(struct worker *worker, struct pawl_task *task);
+
+/* Wakes a worker if nobody searches and somebody sleeps: after a task was queued (edge idle.announce, left side). */
+void pawl__notify(struct pawl_runtime *rt);
+
+/* From a task: leaves to the worker's loop. Returns when resumed, maybe on another worker. */
+void pawl__task_suspend(struct pawl_task *task);
+void pawl__task_yield(struct pawl_task *task);
+
+/* sched/search.c: one task from the injection queue or another worker; the caller counts as a searcher. */
+struct pawl_task *pawl__worker_search(struct worker *worker);
+
+/* A batch from the injection queue: the first is returned, the rest goes to the own ring. */
+struct pawl_task *pawl__worker_take_injected(struct worker *worker);
+
+/* Is there anything to take in any queue? */
+bool pawl__work_anywhere(struct pawl_runtime *rt);
+
+#endif
