@@ -92,7 +92,7 @@ static int give_place(struct pawl_runtime *rt, struct after *after)
 
 static void put_record(struct pawl_runtime *rt, struct after *after)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
+    struct worker *worker = current_worker_of(rt);
     if (worker != NULL)
         slab_free(rt->afters.slab, &worker->afters, after);
     else
@@ -101,7 +101,7 @@ static void put_record(struct pawl_runtime *rt, struct after *after)
 
 static int take_record(struct pawl_runtime *rt, struct after **out)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
+    struct worker *worker = current_worker_of(rt);
     struct slab *slab = rt->afters.slab;
     struct after *after = worker != NULL ? slab_alloc(slab, &worker->afters) : pawl__slab_alloc_shared(slab);
     int error = after == NULL ? -ENOMEM : after->place == 0 ? give_place(rt, after) : 0;
@@ -168,7 +168,7 @@ static int prepare(struct pawl_runtime *rt, pawl_callback_fn *fn, void *arg, str
     int error = take_record(rt, &after);
     if (error != 0)
         return error;
-    error = pawl__task_create(rt, NULL, call_back, after, &after->task);
+    error = pawl__task_create(rt, current_worker_of(rt), NULL, call_back, after, &after->task);
     if (error != 0) {
         put_record(rt, after);
         return error;
@@ -192,8 +192,11 @@ int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn,
     struct after *after;
     if (fn == NULL)
         return -EINVAL;
-    if ((rt = pawl__runtime_of(rt, &error)) == NULL || (error = pawl__accepts(rt)) != 0 ||
-        (error = prepare(rt, fn, arg, &after)) != 0)
+    if ((rt = pawl__runtime_of(rt, &error)) == NULL)
+        return error;
+    if (!runtime_accepts(rt, pawl_current() == rt))
+        return -ESHUTDOWN;
+    if ((error = prepare(rt, fn, arg, &after)) != 0)
         return error;
     if (id != NULL)
         *id = id_of(&rt->afters, after);

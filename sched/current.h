@@ -6,6 +6,7 @@
 #define PAWL_SCHED_CURRENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct pawl_runtime;
 struct pawl_task;
@@ -24,9 +25,17 @@ struct current *pawl__current(void);
 void pawl__current_set(struct current *current);
 
 /* The calling task, or NULL. */
-struct pawl_task *pawl__current_task(void);
+static inline struct pawl_task *current_task(void)
+{
+    struct current *current = pawl__current();
+    return current == NULL ? NULL : current->task;
+}
 
 /* The worker of `runtime` that is calling, or NULL. */
-struct worker *pawl__current_worker_of(const struct pawl_runtime *runtime);
+static inline struct worker *current_worker_of(const struct pawl_runtime *runtime)
+{
+    struct current *current = pawl__current();
+    return current == NULL || current->runtime != runtime ? NULL : current->worker;
+}
 
 #endif

@@ -31,19 +31,19 @@ void pawl__task_unref(struct pawl_task *task)
 
 static void wake(struct pawl_task *task, uint64_t flags)
 {
-    struct pawl_runtime *rt;
-    if (pawl__current_worker_of(task->runtime) != NULL) {
+    struct pawl_runtime *rt = task->runtime; /* not to be touched before we know that it lives */
+    struct worker *worker = current_worker_of(rt);
+    if (worker != NULL) {
         if (task_mark_woken(task, flags))
-            pawl__schedule(task->runtime, task);
+            pawl__schedule(rt, worker, task);
         return;
     }
     /* As soon as the task is queued it may run to its end, and the runtime be destroyed while we still look for a
      * sleeper to wake. Destroying waits for this section (edge rcu.grace), and a task that is not FINISHED keeps
      * destroying from getting that far. */
     pawl__rcu_enter();
-    rt = task->runtime;
     if (task_mark_woken(task, flags))
-        pawl__schedule(rt, task);
+        pawl__schedule(rt, NULL, task);
     pawl__rcu_exit();
 }
 
@@ -62,7 +62,7 @@ static struct waiter *take_waiter(struct pawl_task *task)
     return node == NULL ? NULL : PAWL_CONTAINER_OF(node, struct waiter, link);
 }
 
-void pawl__task_finish(struct pawl_task *task)
+bool pawl__task_finish(struct pawl_task *task)
 {
     uint64_t state = load_relaxed_u64(&task->state), next; /* relaxed: the compare-and-swap decides */
     do {
@@ -73,12 +73,13 @@ void pawl__task_finish(struct pawl_task *task)
     if ((state & TASK_HAS_WAITERS) == 0) {
         if (next / TASK_REF == 0)
             free_header(task);
-        return;
+        return false;
     }
     struct waiter *waiter;
     while ((waiter = take_waiter(task)) != NULL)
         pawl__waiter_grant(waiter);
     pawl__task_unref(task);
+    return true;
 }
 
 /* Puts the waiter on the task's list; false: it has finished. The flag is set under the lock, and the finisher, having
@@ -195,7 +196,7 @@ static void set_target(struct pawl_waker *waker, struct pawl_task *task)
 void pawl_self_waker(struct pawl_waker *out)
 {
     if (out != NULL)
-        set_target(out, pawl__current_task());
+        set_target(out, current_task());
 }
 
 void pawl_waker_clone(struct pawl_waker *out, const struct pawl_waker *waker)

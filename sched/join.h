@@ -2,10 +2,12 @@
 #ifndef PAWL_SCHED_JOIN_H
 #define PAWL_SCHED_JOIN_H
 
+#include <stdbool.h>
+
 struct pawl_task;
 
-/* RUNNING -> FINISHED, on the home stack: wakes the waiters and gives up the runtime's reference. */
-void pawl__task_finish(struct pawl_task *task);
+/* RUNNING -> FINISHED: wakes the waiters and gives up the runtime's reference. true: there were waiters. */
+bool pawl__task_finish(struct pawl_task *task);
 
 void pawl__task_unref(struct pawl_task *task);
 

@@ -2,8 +2,10 @@
 #include "base/backoff.h"
 #include "sched/runtime.h"
 
-/* How long an owner is seen to do without a single new task before its slot is taken: it is busy in a long one. */
-enum { PROGRESS_LOOKS_MAX = 64 };
+enum {
+    STALLED_LOOKS = 2, /* back-offs in a row during which an owner ran nothing, until its slot is taken: some us */
+    CLOCK_LOOKS = 16   /* back-offs between looks at the clock */
+};
 
 struct stalled {
     struct worker *victim; /* has a task in its slot; NULL: nobody has */
@@ -40,34 +42,45 @@ static struct pawl_task *steal_once(struct worker *worker, struct stalled *stall
     return pawl__worker_take_injected(worker);
 }
 
-/* The last resort: the slot of an owner that has not got round to it while we paused. */
-static struct pawl_task *take_stalled(struct worker *worker, const struct stalled *stalled)
+/* The last resort: the slot of an owner that does not get round to it. */
+static struct pawl_task *take_stalled(struct worker *worker, struct worker *victim)
 {
-    struct worker *victim = stalled->victim;
-    if (victim == NULL || load_relaxed_u64(&victim->counters.runs) != stalled->runs)
-        return NULL;
     struct pawl_task *task = queue_take_slot(&victim->queue);
     if (task != NULL)
         counter_add(&worker->counters.stolen, 1);
     return task;
 }
 
+/* Was it the same task of the same owner at the last look too? */
+static bool same_stall(const struct stalled *now, const struct stalled *before)
+{
+    return now->victim != NULL && now->victim == before->victim && now->runs == before->runs;
+}
+
 struct pawl_task *pawl__worker_search(struct worker *worker)
 {
-    struct pawl_task *task;
-    struct stalled stalled;
+    struct stalled stalled = {0}, before;
+    unsigned stalls = 0;
     /* As long as an owner with a task in its slot makes progress, leave the task to it but stay awake. */
-    for (unsigned looks = 0; looks < PROGRESS_LOOKS_MAX; looks++) {
+    for (unsigned looks = 1;; looks++) {
+        before = stalled;
+        struct pawl_task *task = steal_once(worker, &stalled);
+        stalls = same_stall(&stalled, &before) ? stalls + 1 : 0;
+        if (task == NULL && stalls == STALLED_LOOKS)
+            task = take_stalled(worker, stalled.victim);
+        if (task != NULL)
+            return task;
+        if (looks > 1 && (stalled.victim == NULL || load_acquire_u64(&worker->inbox_count) > 0))
+            return NULL;
         struct backoff backoff;
         backoff_init(&backoff);
-        if ((task = steal_once(worker, &stalled)) != NULL)
-            return task;
         while (backoff_pause(&backoff)) {
         }
-        if ((task = take_stalled(worker, &stalled)) != NULL)
-            return task;
-        if (stalled.victim == NULL || load_acquire_u64(&worker->inbox_count) > 0)
-            return NULL;
+        if (looks % CLOCK_LOOKS == 0) {
+            pawl__worker_look_at_clock(worker); /* timers may fill our own ring */
+            task = pawl__queue_pop(&worker->queue);
+            if (task != NULL || runtime_phase(worker->runtime) == PHASE_STOPPED)
+                return task;
+        }
     }
-    return NULL;
 }

@@ -113,7 +113,7 @@ static void kick(void *object, void *context)
     struct pawl_task *task = object;
     struct pawl_runtime *rt = context;
     if (task_mark_woken(task, 0))
-        pawl__schedule(rt, task);
+        pawl__schedule(rt, NULL, task);
 }
 
 static void wake_all_workers(struct pawl_runtime *rt)

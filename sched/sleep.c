@@ -189,20 +189,20 @@ int pawl_yield(void)
 
 bool pawl_cancelled(void)
 {
-    struct pawl_task *task = pawl__current_task();
+    struct pawl_task *task = current_task();
     return task != NULL && pawl__interruption(task) != 0;
 }
 
 void pawl_shield_begin(void)
 {
-    struct pawl_task *task = pawl__current_task();
+    struct pawl_task *task = current_task();
     if (task != NULL)
         task->shields++;
 }
 
 void pawl_shield_end(void)
 {
-    struct pawl_task *task = pawl__current_task();
+    struct pawl_task *task = current_task();
     if (task != NULL && task->shields > 0)
         task->shields--;
 }

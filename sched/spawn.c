@@ -5,13 +5,6 @@
 
 #include "sched/join.h"
 
-int pawl__accepts(struct pawl_runtime *rt)
-{
-    struct current *current = pawl__current();
-    bool inside = current != NULL && current->runtime == rt;
-    return runtime_phase(rt) < (inside ? PHASE_CANCELLING : PHASE_DRAINING) ? 0 : -ESHUTDOWN;
-}
-
 /* ---- creating ---- */
 
 static struct pawl_task *take_header(struct pawl_runtime *rt, struct worker *worker)
@@ -60,10 +53,9 @@ static int fill_header(struct pawl_runtime *rt, const struct pawl_task_options *
     return o == NULL ? 0 : apply_options(rt, o, task);
 }
 
-int pawl__task_create(struct pawl_runtime *rt, const struct pawl_task_options *o, pawl_task_fn *fn, void *arg,
-                      struct pawl_task **out)
+int pawl__task_create(struct pawl_runtime *rt, struct worker *worker, const struct pawl_task_options *o,
+                      pawl_task_fn *fn, void *arg, struct pawl_task **out)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
     struct stack_cache *stacks = worker == NULL ? NULL : &worker->stacks;
     int error = o == NULL ? 0 : check_options(rt, o);
     if (error != 0 || (error = stack_reserve(&rt->stacks, stacks)) != 0)
@@ -82,7 +74,7 @@ int pawl__task_create(struct pawl_runtime *rt, const struct pawl_task_options *o
 
 void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
+    struct worker *worker = current_worker_of(rt);
     if (task->stack != NULL)
         pawl__stack_destroy(&rt->stacks, task->stack);
     stack_unreserve(&rt->stacks, worker == NULL ? NULL : &worker->stacks);
@@ -91,45 +83,53 @@ void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 
 /* ---- starting ---- */
 
-void pawl__task_start(struct pawl_runtime *rt, struct pawl_task *task)
+/* Step 1 of edge runtime.phase: counted, and visible to the walk over all headers. */
+static void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t refs)
 {
-    runtime_count(rt, pawl__current_worker_of(rt), spawned, 1);
-    /* edge task.state: release; pairs with begin, and with the walk over all headers */
-    store_release_u64(&task->state, TASK_REF | TASK_SCHEDULED);
-    pawl__schedule(rt, task);
+    runtime_count(rt, worker, spawned, 1);
+    store_release_u64(&task->state, refs * TASK_REF | TASK_SCHEDULED); /* edge task.state: pairs with begin */
 }
 
-/* Edge runtime.phase, the spawner's half. false: too late. */
-static bool announce(struct pawl_runtime *rt, struct pawl_task *task, uint64_t refs)
+/* It was too late. */
+static void take_back(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
-    runtime_count(rt, worker, spawned, 1); /* step 1 */
-    store_release_u64(&task->state, refs * TASK_REF | TASK_SCHEDULED); /* edge task.state, as above */
-    fence_light(&rt->fences);              /* step 2 */
-    if (PAWL_LIKELY(pawl__accepts(rt) == 0)) /* step 3 */
-        return true;
     store_release_u64(&task->state, TASK_FREE);
     runtime_count(rt, worker, finished, 1);
-    return false;
+    pawl__task_discard(rt, task);
+}
+
+void pawl__task_start(struct pawl_runtime *rt, struct pawl_task *task)
+{
+    struct worker *worker = current_worker_of(rt);
+    announce(rt, worker, task, 1);
+    pawl__schedule(rt, worker, task);
 }
 
 int pawl_spawn_with(struct pawl_runtime *rt, const struct pawl_task_options *o, pawl_task_fn *fn, void *arg,
                     struct pawl_task **out)
 {
-    int error = 0;
-    struct pawl_task *task;
-    if (fn == NULL)
-        return -EINVAL;
-    if ((rt = pawl__runtime_of(rt, &error)) == NULL || (error = pawl__accepts(rt)) != 0 ||
-        (error = pawl__task_create(rt, o, fn, arg, &task)) != 0)
+    struct current *current = pawl__current();
+    if (rt == NULL && current != NULL)
+        rt = current->runtime;
+    int error = fn == NULL ? -EINVAL : runtime_usable(rt);
+    if (error != 0)
         return error;
-    if (PAWL_UNLIKELY(!announce(rt, task, out == NULL ? 1 : 2))) {
-        pawl__task_discard(rt, task);
+    bool inside = current != NULL && current->runtime == rt;
+    struct worker *worker = inside ? current->worker : NULL;
+    struct pawl_task *task;
+    if (!runtime_accepts(rt, inside))
+        return -ESHUTDOWN;
+    if ((error = pawl__task_create(rt, worker, o, fn, arg, &task)) != 0)
+        return error;
+    announce(rt, worker, task, out == NULL ? 1 : 2);
+    fence_light(&rt->fences); /* edge runtime.phase, step 2, and step 3: */
+    if (PAWL_UNLIKELY(!runtime_accepts(rt, inside))) {
+        take_back(rt, worker, task);
         return -ESHUTDOWN;
     }
     if (out != NULL)
         *out = task;
-    pawl__schedule(rt, task);
+    pawl__schedule(rt, worker, task);
     return 0;
 }
 
@@ -140,7 +140,7 @@ int pawl_spawn(struct pawl_runtime *rt, pawl_task_fn *fn, void *arg, struct pawl
 
 struct pawl_task *pawl_self(void)
 {
-    return pawl__current_task();
+    return current_task();
 }
 
 const char *pawl_task_name(const struct pawl_task *task)

@@ -9,7 +9,7 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
-enum { ARENA_STACKS_FIRST = 64, ARENA_STACKS_MAX = 8192 };
+enum { ARENA_STACKS_FIRST = 64, ARENA_STACKS_MAX = 8192, STACK_COLOURS = 16 };
 
 struct stack_arena {
     struct stack_arena *next;
@@ -137,7 +137,9 @@ static struct stack *carve_locked(struct stack_pool *pool)
             return NULL;
         arena->carved++;
         stack->arena = arena;
-        pawl__context_init(&stack->context, memory + pool->page, pool->size - pool->page);
+        /* Stacks lie whole pages apart: without a shift their tops would all fall into the same few cache sets. */
+        size_t shift = arena->carved % STACK_COLOURS * PAWL_CACHE_LINE;
+        pawl__context_init(&stack->context, memory + pool->page, pool->size - pool->page - shift);
         return stack;
     }
     pawl__fatal("more stacks are taken than were reserved");

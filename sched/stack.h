@@ -3,7 +3,7 @@
  * Model: stacks of one size lie in arenas, large mappings whose memory is not touched before use. Under each stack
  * lies a guard page. A reservation is the right to one stack; the pool maps as many as are reserved, so that taking
  * does not fail for want of address space. Each worker caches free stacks, last in first out, and reservations.
- * Stacks of other sizes are mapped one by one and not cached.
+ * Stacks of other sizes are mapped one by one and not cached; their tasks count as reservations all the same.
  *
  * Guards: MADV_GUARD_INSTALL (Linux 6.13), which splits no mapping; else mprotect, with which vm.max_map_count bounds
  * the number of stacks (to about 32,000 by default).
@@ -102,7 +102,7 @@ static inline struct stack *stack_take(struct stack_pool *pool, struct stack_cac
     return stack;
 }
 
-/* A stack mapped alone, for a task that wants another size; it comes with its own reservation. -ENOMEM, NULL. */
+/* A stack mapped alone, for a reservation whose task wants another size. NULL: no memory. */
 struct stack *pawl__stack_create(struct stack_pool *pool, size_t stack_size);
 
 /* Gives back a stack whose task has finished. */

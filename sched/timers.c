@@ -4,6 +4,7 @@
 
 #include "base/rcu.h"
 #include "sched/registry.h"
+#include "sched/spawn.h"
 
 static struct timer_entry *entry_of(const struct pawl_timer *timer)
 {
@@ -16,7 +17,7 @@ _Static_assert(_Alignof(struct timer_entry) <= _Alignof(struct pawl_timer), "and
 /* The shard that the calling thread arms into. */
 static struct shard *shard_of_caller(struct pawl_runtime *rt)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
+    struct worker *worker = current_worker_of(rt);
     return worker != NULL ? worker->shard : pawl__port(rt)->shard;
 }
 
@@ -183,8 +184,7 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
         return -EINVAL;
     if ((rt = pawl__runtime_of(rt, &error)) == NULL)
         return error;
-    struct current *current = pawl__current();
-    if ((current == NULL || current->runtime != rt) && runtime_phase(rt) != PHASE_RUNNING)
+    if (!runtime_accepts(rt, pawl_current() == rt))
         return -ESHUTDOWN;
     uint64_t tick = clock_tick_of_deadline(&rt->clock, deadline_ns);
     enum shard_answer answer;

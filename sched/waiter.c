@@ -7,7 +7,7 @@
 
 void pawl__waiter_init(struct waiter *waiter)
 {
-    *waiter = (struct waiter){.task = pawl__current_task()};
+    *waiter = (struct waiter){.task = current_task()};
 }
 
 static bool is_granted(const struct waiter *waiter)

@@ -36,7 +36,7 @@ static bool wake_one_at(struct pawl_runtime *rt, enum parker_state place)
         if (!sleeps_at(worker, place) || !idle_claim(&rt->idle, (unsigned)i, true))
             continue;
         pawl__unpark(worker->parker);
-        runtime_count(rt, pawl__current_worker_of(rt), unparks, 1);
+        runtime_count(rt, current_worker_of(rt), unparks, 1);
         return true;
     }
     return false;
@@ -62,30 +62,28 @@ static void push_inbox(struct worker *worker, struct pawl_task *task)
         pawl__unpark(worker->parker);
 }
 
-void pawl__schedule(struct pawl_runtime *rt, struct pawl_task *task)
+/* Of the tasks in the own ring this worker takes one; if there are more, another is to see to them. */
+static void share(struct worker *worker)
 {
-    struct worker *worker = pawl__current_worker_of(rt);
+    if (queue_length(&worker->queue) > 1)
+        pawl__notify(worker->runtime);
+}
+
+void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
+{
     if (PAWL_UNLIKELY(task->worker >= 0)) {
         push_inbox(&rt->workers[task->worker], task);
     } else if (worker == NULL) {
         pawl__inject_push(&rt->inject, task);
         pawl__notify(rt);
     } else if (worker->current.task == NULL) {
-        push_ring(worker, task); /* between tasks: after_turn notifies for all that became ready */
+        push_ring(worker, task); /* between tasks: who got us here calls share once for all that became ready */
     } else {
         struct pawl_task *former = queue_put_slot(&worker->queue, task);
         if (former != NULL)
             push_ring(worker, former);
         pawl__notify(rt);
     }
-}
-
-void pawl__schedule_back(struct worker *worker, struct pawl_task *task)
-{
-    if (PAWL_UNLIKELY(task->worker >= 0))
-        push_inbox(&worker->runtime->workers[task->worker], task);
-    else
-        push_ring(worker, task);
 }
 
 /* ---- the driver and the clock ---- */
@@ -98,13 +96,6 @@ static void leave_driver(struct pawl_runtime *rt)
         pawl__understudy_set_alarm(&rt->driver.understudy);
 }
 
-/* Timers may have made several tasks ready: this worker takes one, another is to see to the rest. */
-static void after_turn(struct worker *worker)
-{
-    if (queue_length(&worker->queue) > 1)
-        pawl__notify(worker->runtime);
-}
-
 static void turn_driver(struct worker *worker, uint64_t now_ns)
 {
     struct pawl_runtime *rt = worker->runtime;
@@ -113,7 +104,7 @@ static void turn_driver(struct worker *worker, uint64_t now_ns)
     worker->current.in_callback = false;
     leave_driver(rt);
     counter_add(&worker->counters.turns, 1);
-    after_turn(worker);
+    share(worker);
 }
 
 static void turn_own_shard(struct worker *worker, uint64_t now_ns)
@@ -126,11 +117,10 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
     worker->current.in_callback = false;
     if (published) /* relaxed: an earlier one has been told of by who armed it */
         pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline));
-    after_turn(worker);
+    share(worker);
 }
 
-/* Between tasks, about every 50 us. Busy workers serve their own timers, and the others' if nobody holds the driver. */
-static void look_at_clock(struct worker *worker)
+void pawl__worker_look_at_clock(struct worker *worker)
 {
     enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
     struct pawl_runtime *rt = worker->runtime;
@@ -150,59 +140,100 @@ static void look_at_clock(struct worker *worker)
 
 /* ---- running a task ---- */
 
-static void task_main(void *arg)
-{
-    struct pawl_task *task = arg;
-    task->value = task->fn(task->value);
-    pawl__context_leave(&task->stack->context, CONTEXT_FINISHED);
-}
-
-/* Its first run: takes the stack that spawn reserved. false: the kernel has no memory for it now. */
-static bool give_stack(struct worker *worker, struct pawl_task *task)
-{
-    task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
-    return task->stack != NULL;
-}
-
+/* RUNNING -> FINISHED, when nothing of the task is on its stack any more; the stack is not the task's from here on.
+ * current.task is NULL: what wakes up goes to the ring. */
 static void finish(struct worker *worker, struct pawl_task *task)
 {
-    struct stack_pool *pool = &worker->runtime->stacks;
-    if (task->stack->arena != NULL)
-        stack_unreserve(pool, &worker->stacks);
-    stack_put(pool, &worker->stacks, task->stack);
+    stack_unreserve(&worker->runtime->stacks, &worker->stacks);
     task->stack = NULL;
-    pawl__task_finish(task);
+    if (pawl__task_finish(task))
+        share(worker);
     /* edge counters.finished: release; pairs with the acquire in pawl__runtime_live_tasks: who counts this task as
      * finished counts it, and those it spawned, as spawned */
     store_release_u64(&worker->counters.finished, load_relaxed_u64(&worker->counters.finished) + 1);
 }
 
-static void run(struct worker *worker, struct pawl_task *task)
+static void begin(struct worker *worker, struct pawl_task *task)
 {
     task_begin(task);
-    if (task->stack == NULL || task->stack->context.suspended == NULL) {
-        if (task->stack == NULL && !give_stack(worker, task)) {
-            task_yield(task); /* later, when others have given stacks back */
-            pawl__inject_push(&worker->runtime->inject, task);
-            return;
-        }
-        pawl__context_prepare(&task->stack->context, task_main, task);
-    }
     counter_add(&worker->counters.runs, 1);
     worker->budget = WORKER_BUDGET;
     worker->current.task = task;
-    enum context_reason reason = pawl__context_resume(&task->stack->context);
+}
+
+static struct pawl_task *next_own_task(struct worker *worker);
+
+/* When a task has returned on a stack, the next one can run on it at once, without a switch home and back, if it has
+ * not run yet either and home has nothing else to do first. false: leave. */
+static bool begin_next_here(struct worker *worker)
+{
+    struct pawl_task *task = worker->current.task;
+    struct stack *stack = task->stack;
+    if (worker->until_clock == 1 || worker->until_inject == 1 || stack->arena == NULL)
+        return false;
+    struct pawl_task *next = next_own_task(worker);
+    if (next == NULL || next->stack != NULL) {
+        worker->handed = next;
+        return false;
+    }
+    worker->until_clock--;
+    worker->until_inject--;
+    worker->current.task = NULL;
+    finish(worker, task);
+    next->stack = stack;
+    begin(worker, next);
+    return true;
+}
+
+/* The bottom of each stack. A task that suspended may return on another worker than it began on. */
+static void stack_main(void *arg)
+{
+    struct stack *stack = arg;
+    do {
+        struct pawl_task *task = current_task();
+        task->value = task->fn(task->value);
+    } while (begin_next_here(pawl__current()->worker));
+    pawl__context_leave(&stack->context, CONTEXT_FINISHED);
+}
+
+/* Its first run: takes the stack that spawn reserved. false: the kernel has no memory for it now. */
+static bool give_stack(struct worker *worker, struct pawl_task *task)
+{
+    if (task->stack == NULL)
+        task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
+    if (task->stack == NULL)
+        return false;
+    pawl__context_prepare(&task->stack->context, stack_main, task->stack);
+    return true;
+}
+
+/* Home again: what the task that left, not always the one that was resumed, wants done. */
+static void after_run(struct worker *worker, enum context_reason reason)
+{
+    struct pawl_task *task = worker->current.task;
+    struct stack *stack = task->stack;
     worker->current.task = NULL;
     if (reason == CONTEXT_FINISHED) {
         finish(worker, task);
-    } else if (reason == CONTEXT_YIELDED) {
-        task_yield(task);
-        pawl__schedule_back(worker, task);
-    } else if (task_suspend(task)) {
-        pawl__schedule_back(worker, task);
+        stack_put(&worker->runtime->stacks, &worker->stacks, stack);
+    } else if (reason == CONTEXT_YIELDED || task_suspend(task)) {
+        if (reason == CONTEXT_YIELDED)
+            task_yield(task);
+        pawl__schedule(worker->runtime, worker, task);
+        share(worker);
     }
+}
+
+static void run(struct worker *worker, struct pawl_task *task)
+{
+    if ((task->stack == NULL || task->stack->context.suspended == NULL) && !give_stack(worker, task)) {
+        pawl__inject_push(&worker->runtime->inject, task); /* later, when others have given stacks back */
+        return;
+    }
+    begin(worker, task);
+    after_run(worker, pawl__context_resume(&task->stack->context));
     if (--worker->until_clock == 0)
-        look_at_clock(worker);
+        pawl__worker_look_at_clock(worker);
 }
 
 void pawl__task_suspend(struct pawl_task *task)
@@ -250,23 +281,34 @@ static struct pawl_task *take_from_outside(struct worker *worker)
     return task != NULL ? task : pawl__worker_take_injected(worker);
 }
 
-/* The slot first, but not for ever; the queues from outside when the ring is empty, and now and then before it. */
-static struct pawl_task *next_task(struct worker *worker)
+/* The slot first, but not for ever. */
+static struct pawl_task *next_own_task(struct worker *worker)
 {
     struct pawl_task *task;
-    if (--worker->until_inject == 0) {
-        worker->until_inject = WORKER_INJECT_INTERVAL;
-        if ((task = take_from_outside(worker)) != NULL)
-            return task;
-    }
     if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = queue_take_slot(&worker->queue)) != NULL) {
         worker->slot_runs++;
         return task;
     }
     worker->slot_runs = 0;
-    if ((task = pawl__queue_pop(&worker->queue)) != NULL || (task = queue_take_slot(&worker->queue)) != NULL)
+    task = pawl__queue_pop(&worker->queue);
+    return task != NULL ? task : queue_take_slot(&worker->queue);
+}
+
+/* Own tasks first; those from outside when there are none, and now and then before them. */
+static struct pawl_task *next_task(struct worker *worker)
+{
+    struct pawl_task *task = worker->handed;
+    if (task != NULL) {
+        worker->handed = NULL;
         return task;
-    return take_from_outside(worker);
+    }
+    if (--worker->until_inject == 0) {
+        worker->until_inject = WORKER_INJECT_INTERVAL;
+        if ((task = take_from_outside(worker)) != NULL)
+            return task;
+    }
+    task = next_own_task(worker);
+    return task != NULL ? task : take_from_outside(worker);
 }
 
 bool pawl__work_anywhere(struct pawl_runtime *rt)

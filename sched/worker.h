@@ -48,6 +48,7 @@ struct worker {
     unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
+    struct pawl_task *handed;   /* W to be run next, or NULL */
 
     struct queue queue;         /* see sched/queue.h */
     _Alignas(PAWL_CACHE_LINE) struct counters counters;       /* S */
@@ -58,11 +59,8 @@ struct worker {
 /* The thread's function; arg is the worker. */
 void *pawl__worker_main(void *arg);
 
-/* Makes a task that became ready available: to the calling worker of the same runtime, or to all. */
-void pawl__schedule(struct pawl_runtime *rt, struct pawl_task *task);
-
-/* The same for a task that gives way: it goes behind those that wait. */
-void pawl__schedule_back(struct worker *worker, struct pawl_task *task);
+/* Makes a task that became ready available. worker: the calling one of the same runtime, or NULL. */
+void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task);
 
 /* Wakes a worker if nobody searches and somebody sleeps: after a task was queued (edge idle.announce, left side). */
 void pawl__notify(struct pawl_runtime *rt);
@@ -70,6 +68,9 @@ void pawl__notify(struct pawl_runtime *rt);
 /* From a task: leaves to the worker's loop. Returns when resumed, maybe on another worker. */
 void pawl__task_suspend(struct pawl_task *task);
 void pawl__task_yield(struct pawl_task *task);
+
+/* Between tasks, about every 50 us. Busy workers serve their own timers, and the others' if nobody holds the driver. */
+void pawl__worker_look_at_clock(struct worker *worker);
 
 /* sched/search.c: one task from the injection queue or another worker; the caller counts as a searcher. */
 struct pawl_task *pawl__worker_search(struct worker *worker);

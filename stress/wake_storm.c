@@ -39,6 +39,7 @@ struct line {
     struct pawl_waker stale; /* L(lock): a predecessor's, once there was one */
     bool has_stale;          /* L(lock) */
     uint64_t generation;     /* of its present task */
+    bool private;            /* constant: one thread wakes here, and waits after each wake until the task has looked */
 };
 
 struct storm {
@@ -82,7 +83,9 @@ static void look(struct line *line)
 /* One wait. Which kind of end it may have depends on its deadline alone. */
 static void wait_once(struct line *line, struct random *r)
 {
-    uint64_t deadline_ns = random_once_in(r, 4) ? pawl_now(NULL) + PAWL_US(random_below(r, 500)) : PAWL_NEVER;
+    /* in a private line no deadline makes up for a lost wake */
+    bool patient = line->private || !random_once_in(r, 4);
+    uint64_t deadline_ns = patient ? PAWL_NEVER : pawl_now(NULL) + PAWL_US(random_below(r, 500));
     int result = pawl_suspend_until(deadline_ns);
     if (result == 0) {
         atomic_fetch_add(&line->woken, 1);
@@ -203,18 +206,25 @@ struct waking {
     pthread_t thread;
 };
 
+/* The thread's private line, or one that all wake. */
+static struct line *draw_line(const struct waking *waking, struct random *r)
+{
+    uint64_t index = random_once_in(r, 2) ? waking->index : THREADS_MAX + random_below(r, LINES - THREADS_MAX);
+    return &waking->storm->lines[index];
+}
+
 static void *wake_lines(void *arg)
 {
     const struct waking *waking = arg;
     struct storm *storm = waking->storm;
     struct random r = random_seeded(storm->round->seed, UINT64_C(1) << 60 | waking->index);
     while (!round_is_over(storm->round)) {
-        struct line *line = &storm->lines[random_below(&r, LINES)];
+        struct line *line = draw_line(waking, &r);
         uint64_t ticket = wake_line(line);
-        if (random_once_in(&r, 3))
+        if (line->private || random_once_in(&r, 3))
             await_seen(line, ticket, &r);
         if (random_once_in(&r, 8))
-            wake_stale(line);
+            wake_stale(&storm->lines[random_below(&r, LINES)]);
         if (random_once_in(&r, 64)) /* long enough for all workers to park */
             stress_sleep(PAWL_US(random_below(&r, 3000)));
         stress_noise(&r);
@@ -260,6 +270,7 @@ static void run(const struct round *round)
         struct line *line = &storm->lines[i];
         line->storm = storm;
         line->index = i;
+        line->private = i < THREADS_MAX;
         pthread_mutex_init(&line->lock, NULL);
         CHECK(pawl_spawn(storm->rt, attend, line, NULL) == 0, "pawl_spawn did not return 0");
     }

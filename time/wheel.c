@@ -306,7 +306,7 @@ static void leap(struct wheel *wheel, uint64_t now, struct list *due)
 
     list_init(&all);
     empty_all_slots(wheel, &all);
-    for (struct list_node *node = list_first(&all); node != NULL; node = list_after(&all, node)) {
+    for (struct list_node *node = all.head.next; node != &all.head; node = node->next) {
         uint64_t when = deadline_of(wheel, entry_of(node));
         if (when < first)
             first = when;

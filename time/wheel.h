@@ -12,7 +12,8 @@
  *          the next deadline, in its first occupied slot; and entries of one tick share one slot.
  * Time:    A tick is whatever the caller says, an instant a count of ticks; no clock is read. Time never runs backward:
  *          a now before `elapsed` counts as `elapsed`. Every tick up to UINT64_MAX - 1 is a deadline.
- * Order:   Entries come out by ascending tick, and those of one tick in the order in which they were filed under it.
+ * Order:   Entries that were due when inserted come out first, the others by ascending tick, and those of one tick in
+ *          the order in which they were filed under it.
  * Threads: Not thread-safe. Whoever guards the shard guards the wheel and every list that it has handed out. Only the
  *          true deadline of an entry may move meanwhile, and only to later: see wheel_true_when_fn.
  * Blocks:  No. insert and remove take constant time; earliest and settle look at WHEEL_SCAN_MAX entries at most; in

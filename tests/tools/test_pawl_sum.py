@@ -18,7 +18,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
@@ -196,10 +195,9 @@ class Sums(Case):
         self.assertSums(done, line(b"x", "-"), line(b"", "-"))
 
     def test_standard_input_that_comes_slowly_is_waited_for(self):
-        process = subprocess.Popen([PROGRAM, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen([PROGRAM, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         for piece in [b"one ", b"two ", b"three"]:
             process.stdin.write(piece)
-            process.stdin.flush()
             time.sleep(0.12)
         output, _ = process.communicate(timeout=LONG)
         self.assertEqual(output, line(b"one two three", "-"))
@@ -395,26 +393,31 @@ class Failures(Case):
         """A run that has read the tree's entries and cannot go on: its output is a full pipe."""
         reader, writer = os.pipe()
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-        process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=writer,
-                                   stderr=subprocess.PIPE)
+        with open(self.path(b"errors"), "wb") as errors:
+            process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=writer, stderr=errors)
         os.close(writer)
-        output = open(reader, "rb", buffering=0)
-        first = output.read(1)
-        return process, output, first
+        return process, open(reader, "rb", buffering=0)
+
+    def end_blocked(self, process, output):
+        """Reads it to its end: lines, errors."""
+        with output:
+            lines = output.readall().splitlines(keepends=True)
+        process.wait(timeout=LONG)
+        with open(self.path(b"errors"), "rb") as errors:
+            return lines, errors.read().splitlines()
 
     def test_files_that_vanish_are_errors_and_the_rest_is_done(self):
         count = 1900
         names = {self.make(b"%d" % i, b"x") for i in range(count)}
-        process, output, first = self.start_blocked("--jobs", "2", self.tree)
+        process, output = self.start_blocked("--jobs", "2", self.tree)
+        select.select([output], [], [], LONG)
         for name in names:
             os.unlink(name)
-        with output:
-            lines = (first + output.read()).splitlines()
-        _, errors = process.communicate(timeout=LONG)
+        lines, errors = self.end_blocked(process, output)
         self.assertEqual(process.returncode, 1)
-        summed = {at.split(b"  ", 1)[1] for at in lines}
+        summed = {at[:-1].split(b"  ", 1)[1] for at in lines}
         vanished = set()
-        for error in errors.splitlines():
+        for error in errors:
             match = re.fullmatch(rb"pawl-sum: (.*): No such file or directory", error)
             self.assertIsNotNone(match, error)
             vanished.add(match[1])
@@ -424,14 +427,12 @@ class Failures(Case):
 
     def test_a_reader_that_waits_is_waited_for(self):
         names = [self.make(b"%d" % i, b"x") for i in range(1900)]
-        process, output, first = self.start_blocked(self.tree)
+        process, output = self.start_blocked(self.tree)
         time.sleep(0.5)
         self.assertIsNone(process.poll())
-        with output:
-            lines = in_order(first + output.read())
-        _, errors = process.communicate(timeout=LONG)
-        self.assertEqual((process.returncode, errors), (0, b""))
-        self.assertEqual(lines, sorted(line(b"x", name) for name in names))
+        lines, errors = self.end_blocked(process, output)
+        self.assertEqual((process.returncode, errors), (0, []))
+        self.assertEqual(sorted(lines), sorted(line(b"x", name) for name in names))
 
     def test_closed_standard_output_is_an_error(self):
         done = run(self.make(b"file"), preexec_fn=lambda: os.close(1))
@@ -513,7 +514,7 @@ class Interrupts(Case):
         first = self.make(b"first", b"x")
         process = subprocess.Popen([PROGRAM, *arguments, first, self.make_huge()],
                                    stdin=options.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, **options)
+                                   stderr=subprocess.PIPE, bufsize=0, **options)
         self.assertEqual(process.stdout.read(1), line(b"x", first)[:1])
         return process
 
@@ -564,7 +565,7 @@ class Interrupts(Case):
     def test_control_c_ends_a_wait_for_standard_input(self):
         first = self.make(b"first", b"x")
         process = subprocess.Popen([PROGRAM, first, "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
+                                   stderr=subprocess.PIPE, bufsize=0)
         process.stdout.read(1)
         start = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -594,7 +595,7 @@ class Interrupts(Case):
         self.make_huge(b"huge")
         expected = {line(b"%d" % i, os.path.join(self.tree, b"%d/%d" % (i % 10, i))) for i in range(3000)}
         process = subprocess.Popen([PROGRAM, self.tree], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
+                                   stderr=subprocess.PIPE, bufsize=0)
         first = process.stdout.read(1)
         output, _ = self.end(process, signal.SIGINT)
         self.assertEqual(process.returncode, 130)
@@ -605,7 +606,7 @@ class Interrupts(Case):
     def test_the_json_summary_of_an_interrupted_run_says_it_is_not_complete(self):
         first = self.make(b"first", b"x")
         process = subprocess.Popen([PROGRAM, "--json", first, self.make_huge()], stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
         begin = process.stdout.read(1)
         output, _ = self.end(process, signal.SIGINT)
         lines = [json.loads(at) for at in (begin + output).splitlines()]

@@ -11,6 +11,9 @@
 
 #define TICK_NS PAWL_MS(200)
 
+/* A log, unlike a terminal, keeps every line: it gets one a second. */
+#define TICKS_PER_LOG_LINE 5
+
 /* What a file costs beside its bytes, in bytes that take as long to sum: opening and closing it. */
 #define FILE_WEIGHT 8192.0
 
@@ -97,10 +100,11 @@ static void draw(struct progress *progress)
 static void *run_ticker(void *arg)
 {
     struct progress *progress = arg;
-    while (pawl_sleep(TICK_NS) == 0) {
+    unsigned every = progress->sum->console.terminal ? 1 : TICKS_PER_LOG_LINE;
+    for (unsigned tick = 1; pawl_sleep(TICK_NS) == 0; tick++) {
         if (output_flush(&progress->sum->output) != 0)
             sum_stop(progress->sum, STOP_OUTPUT_FAILED);
-        if (progress->shown && !sum_stopped(progress->sum))
+        if (progress->shown && tick % every == 0 && !sum_stopped(progress->sum))
             draw(progress);
     }
     return NULL;

@@ -316,7 +316,6 @@ Test(wheel, crosses_any_distance_to_a_far_timer_in_one_advance)
 Test(wheel, keeps_the_order_of_arming_within_a_tick)
 {
     struct timer first, second, third;
-    struct timer *expected[] = {&first, &second, &third};
 
     start(7, 0);
     arm(&first, 300000);
@@ -325,8 +324,9 @@ Test(wheel, keeps_the_order_of_arming_within_a_tick)
     cr_assert_eq(advance(299999), 0);
     arm(&third, 300000);
     cr_assert_eq(advance(300000), 3);
-    for (size_t i = 0; i < COUNT_OF(expected); i++)
-        cr_assert_eq(list_pop_front(&due), &expected[i]->entry.link);
+    cr_assert_eq(list_pop_front(&due), &first.entry.link);
+    cr_assert_eq(list_pop_front(&due), &second.entry.link);
+    cr_assert_eq(list_pop_front(&due), &third.entry.link);
 }
 
 /* Late cascades */
