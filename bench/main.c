@@ -1,4 +1,5 @@
 /* pawl-bench: one workload a run, one JSON line on standard output. README.md says what each one measures. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "bench.h"
@@ -37,6 +38,10 @@ int main(int argc, char **argv)
     options.hooks.fatal_error = say_fatal;
     MUST(pawl_runtime_create(&bench.runtime, &options));
     bench.workload->run(&bench);
+    int result;
+    while ((result = pawl_runtime_shutdown(bench.runtime, 0)) == -ETIMEDOUT)
+        continue; /* a million waiting tasks take their time to end */
+    MUST(result);
     MUST(pawl_runtime_destroy(bench.runtime));
     return 0;
 }

@@ -261,11 +261,12 @@ bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
         pawl__wheel_drain(&shard->wheel, &shard->due);
         fire_due_locked(shard, &(struct turn){TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, &batch);
     }
+    if (batch.count > 0)
+        wake_unlocked(shard, &batch); /* still firing: a turn is over when all that it fired has been woken */
     shard->firing = false;
     uint64_t earliest = earliest_locked(shard);
     publish_locked(shard, earliest);
     lock_release(&shard->lock);
-    waker_batch_wake(&batch);
     return earliest != TICK_NEVER;
 }
 

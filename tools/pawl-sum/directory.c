@@ -1,10 +1,13 @@
 #include "directory.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <pawl/pawl.h>
 
 #include "system.h"
 
@@ -33,17 +36,44 @@ static bool each_in_buffer(int fd, const char *buffer, size_t size, directory_en
     return true;
 }
 
-int directory_each(const char *path, bool follow, void *buffer, directory_entry_fn *fn, void *arg)
+/* One directory that is being read. */
+struct reading {
+    const char *path;
+    int flags;
+    void *buffer;
+    int fd;       /* -1: not open yet */
+    ssize_t size; /* of what is in the buffer; 0: the end; or a negative errno */
+};
+
+static void *read_entries(void *arg)
 {
-    int fd = system_open(path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
-    if (fd < 0)
-        return fd;
-    ssize_t size = 0;
-    while ((size = system_entries(fd, buffer, DIRECTORY_BUFFER_SIZE)) > 0)
-        if (!each_in_buffer(fd, buffer, (size_t)size, fn, arg))
-            break;
-    close(fd);
-    return size < 0 ? (int)size : 0;
+    struct reading *reading = arg;
+    if (reading->fd < 0)
+        reading->fd = system_open(reading->path, reading->flags);
+    reading->size = reading->fd < 0 ? reading->fd : system_entries(reading->fd, reading->buffer, DIRECTORY_BUFFER_SIZE);
+    return NULL;
+}
+
+/* A directory that is not in memory by name will not be so by content: it is read on the pool to its end. */
+static bool needs_pool(struct reading *reading, enum reads reads)
+{
+    if (reads == READS_AUTO)
+        reading->fd = system_open_cached(reading->path, reading->flags);
+    return reads == READS_POOL || (reads == READS_AUTO && reading->fd == -EAGAIN);
+}
+
+int directory_each(const char *path, bool follow, enum reads reads, void *buffer, directory_entry_fn *fn, void *arg)
+{
+    int flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+    struct reading reading = {.path = path, .flags = flags, .buffer = buffer, .fd = -1};
+    bool pool = needs_pool(&reading, reads);
+    do {
+        if (!pool || pawl_block(read_entries, &reading, NULL) != 0)
+            read_entries(&reading);
+    } while (reading.size > 0 && each_in_buffer(reading.fd, buffer, (size_t)reading.size, fn, arg));
+    if (reading.fd >= 0)
+        close(reading.fd);
+    return reading.size < 0 ? (int)reading.size : 0;
 }
 
 void directory_join(struct text *path, const char *directory, const char *name)

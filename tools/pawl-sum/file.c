@@ -26,7 +26,7 @@ struct attempt {
     struct reader reader;
     struct pawl_timer timer;
     _Atomic bool late;
-    bool blocks; /* read on the blocking pool */
+    enum reads reads;
     uint64_t started_ns;
     struct file_sum result;
 };
@@ -57,13 +57,10 @@ static enum outcome fail(struct attempt *attempt, int error, const char *what)
 static enum outcome read_piece(struct attempt *attempt)
 {
     struct reader *reader = &attempt->reader;
-    if (!attempt->blocks) {
-        reader_fill(reader);
-    } else {
-        int error = pawl_block(fill_on_pool, reader, NULL);
-        if (error != 0)
-            return fail(attempt, error, NULL);
-    }
+    bool there = attempt->reads == READS_AUTO && reader_try_fill(reader);
+    bool filled = there || (attempt->reads != READS_INLINE && pawl_block(fill_on_pool, reader, NULL) == 0);
+    if (!filled)
+        reader_fill(reader); /* as asked for, or because no thread can be had */
     if (reader->error != 0)
         return OUTCOME_FAILED;
     if (sum_stopped(attempt->sum))
@@ -151,7 +148,7 @@ static void sum_file(struct job *job, struct hasher *hasher)
     attempt.reader.stop = &sum->stop;
     attempt.reader.late = &attempt.late;
     attempt.reader.fd = -1;
-    attempt.blocks = input || sum->options.reads_on_pool;
+    attempt.reads = input ? READS_POOL : sum->options.reads;
     attempt.result.bytes = 0;
     atomic_init(&attempt.late, false);
     attempt.started_ns = pawl_now(NULL);

@@ -15,14 +15,17 @@
 
 enum { EXIT_ALL_SUMMED = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2 };
 
-/* Files open at once, a worker. In a task one file is read at a time, and another may start where it yields; on the
- * pool reading one overlaps with summing others, and waiting for a disk with waiting for it more. */
-#define OPEN_PER_WORKER_INLINE 2
-#define OPEN_PER_WORKER_POOL 16
+/* How many files are open at once. Read in their tasks: one a worker, and another may start where that one yields. On
+ * the pool: enough waiting at once to keep a disk busy. */
+#define OPEN_PER_WORKER 2
+#define OPEN_ON_POOL 64
 
-/* File tasks in being, a worker: enough that none runs dry while a walker reads the next directory. */
+/* Walkers: a worker each, but a few more where they may wait for a disk. */
+#define WALKERS_MAX 16
+#define WALKERS_ON_POOL 8
+
+/* File tasks in being: enough that no worker runs dry while walkers read the next directories. */
 #define WINDOW_PER_WORKER 64
-#define WINDOW_MIN 128
 #define WINDOW_MAX 4096
 
 /* A standard stream that was closed must not become a file of ours. Opened the wrong way round, it still gives the
@@ -44,22 +47,28 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static unsigned clamp(unsigned value, unsigned low, unsigned high)
+static unsigned least(unsigned a, unsigned b)
 {
-    return value < low ? low : value > high ? high : value;
+    return a < b ? a : b;
+}
+
+static unsigned most(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
 }
 
 static bool sum_init(struct sum *sum, int workers)
 {
     unsigned count = (unsigned)workers;
-    bool pool = sum->options.reads_on_pool;
+    bool pool = sum->options.reads != READS_INLINE;
+    unsigned walkers = most(least(count, WALKERS_MAX), pool ? WALKERS_ON_POOL : 0);
     sum->workers = workers;
-    sum->window_size = clamp(count * WINDOW_PER_WORKER, WINDOW_MIN, WINDOW_MAX);
+    sum->window_size = most(least(count * WINDOW_PER_WORKER, WINDOW_MAX), 2 * walkers * WALK_PERMITS);
     gate_init(&sum->window, sum->window_size);
     gate_init(&sum->standard_input, 1);
-    walk_init(&sum->walk, workers);
+    walk_init(&sum->walk, walkers);
     output_init(&sum->output);
-    return hashers_init(&sum->hashers, count * (pool ? OPEN_PER_WORKER_POOL : OPEN_PER_WORKER_INLINE));
+    return hashers_init(&sum->hashers, most(count * OPEN_PER_WORKER, pool ? OPEN_ON_POOL : 0));
 }
 
 static void sum_fini(struct sum *sum)

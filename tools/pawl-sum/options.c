@@ -35,8 +35,9 @@ static const char help_text[] =
     "      --progress, --no-progress\n"
     "                       show progress on standard error, or do not; default: if\n"
     "                       it is a terminal\n"
-    "      --reads HOW      inline: read files in the tasks that sum them (default);\n"
-    "                       pool: on threads of their own, more files at once\n"
+    "      --reads HOW      inline: read files in the tasks that sum them; pool: on\n"
+    "                       threads of their own, more files at once; auto (default):\n"
+    "                       inline what is in memory, on the pool what is not\n"
     "  -h, --help           print this\n"
     "  -V, --version        print the version\n"
     "\n"
@@ -78,6 +79,18 @@ static bool parse_jobs(const char *text, int *jobs)
         return false;
     *jobs = (int)value;
     return true;
+}
+
+static bool parse_reads(const char *text, enum reads *reads)
+{
+    static const char *const names[] = {[READS_AUTO] = "auto", [READS_INLINE] = "inline", [READS_POOL] = "pool"};
+    for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++) {
+        if (strcmp(names[i], text) == 0) {
+            *reads = (enum reads)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static double nanoseconds_in(const char *unit)
@@ -131,9 +144,7 @@ static enum options_outcome take_option(struct options *options, int option)
         options->progress = CHOICE_NO;
         return OPTIONS_RUN;
     case OPTION_READS:
-        options->reads_on_pool = strcmp(optarg, "pool") == 0;
-        return options->reads_on_pool || strcmp(optarg, "inline") == 0 ? OPTIONS_RUN
-                                                                       : refuse("not inline or pool:", optarg);
+        return parse_reads(optarg, &options->reads) ? OPTIONS_RUN : refuse("not auto, inline or pool:", optarg);
     case 'h':
         return print(help_text);
     case 'V':

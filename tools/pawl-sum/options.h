@@ -7,12 +7,16 @@
 
 enum choice { CHOICE_AUTO, CHOICE_YES, CHOICE_NO };
 
+/* Where files and directories are read: in the task, on the blocking pool, or in the task as long as the kernel has
+ * what is asked for in memory and on the pool when it would have to wait. */
+enum reads { READS_AUTO, READS_INLINE, READS_POOL };
+
 struct options {
     int jobs;            /* workers, or PAWL_WORKERS_AUTO */
     uint64_t timeout_ns; /* of one file; PAWL_NEVER: none */
     bool stats;
     bool json;
-    bool reads_on_pool;   /* read on threads of their own instead of in the task */
+    enum reads reads;
     enum choice progress; /* AUTO: if standard error is a terminal */
     char **paths;
     int path_count; /* at least 1 */

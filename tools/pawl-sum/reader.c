@@ -35,14 +35,20 @@ const char *reader_kind(unsigned mode)
 }
 
 /* Non-blocking, which means nothing for files but keeps a FIFO that has just taken a file's place from holding us. */
-static void open_file(struct reader *reader)
+static int open_path(const struct reader *reader, bool cached)
 {
     int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | (reader->follow ? 0 : O_NOFOLLOW);
-    reader->fd = system_open(reader->path, flags);
-    if (reader->fd < 0) {
-        reader->error = reader->fd;
+    return cached ? system_open_cached(reader->path, flags) : system_open(reader->path, flags);
+}
+
+/* What was just opened, or the error in its place. */
+static void accept_file(struct reader *reader, int fd)
+{
+    if (fd < 0) {
+        reader->error = fd;
         return;
     }
+    reader->fd = fd;
     struct stat status;
     reader->error = system_stat_fd(reader->fd, &status);
     if (reader->error != 0)
@@ -59,11 +65,14 @@ static void open_file(struct reader *reader)
 
 /* A short read that ends where the file is known to end saves the read that would say so. Files of /proc have size 0
  * and are read until nothing comes. */
-static void fill_from_file(struct reader *reader)
+static void fill_from_file(struct reader *reader, bool cached)
 {
     while (reader->filled < reader->capacity && !reader->end) {
         size_t room = reader->capacity - reader->filled;
-        ssize_t count = system_read(reader->fd, reader->buffer + reader->filled, room);
+        unsigned char *rest = reader->buffer + reader->filled;
+        ssize_t count = cached ? system_read_cached(reader->fd, rest, room) : system_read(reader->fd, rest, room);
+        if (count == -EAGAIN && cached)
+            return;
         if (count < 0) {
             reader->error = (int)count;
             return;
@@ -107,9 +116,23 @@ void reader_fill(struct reader *reader)
         return;
     }
     if (reader->fd < 0)
-        open_file(reader);
+        accept_file(reader, open_path(reader, false));
     if (reader->error == 0)
-        fill_from_file(reader);
+        fill_from_file(reader, false);
+}
+
+bool reader_try_fill(struct reader *reader)
+{
+    reader->filled = 0;
+    if (reader->fd < 0) {
+        int fd = open_path(reader, true);
+        if (fd == -EAGAIN)
+            return false;
+        accept_file(reader, fd);
+    }
+    if (reader->error == 0)
+        fill_from_file(reader, true);
+    return reader->filled > 0 || reader->end || reader->error != 0;
 }
 
 void reader_close(struct reader *reader)

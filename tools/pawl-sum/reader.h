@@ -1,4 +1,4 @@
-/* Reads a file a bufferful at a time. Blocks, so it is called on a thread that may: see file.c. */
+/* Reads a file a bufferful at a time. All but reader_try_fill block for as long as the disk takes: see file.c. */
 #ifndef PAWL_SUM_READER_H
 #define PAWL_SUM_READER_H
 
@@ -26,9 +26,12 @@ struct reader {
     const char *what; /* why it is refused where errno has no word for it, or NULL */
 };
 
-/* Fills the buffer; the first call opens the file, and refuses what is no regular file. Each reader is filled at least
- * once, and closed once. */
+/* Fills the buffer; the first call opens the file, and refuses what is no regular file. */
 void reader_fill(struct reader *reader);
+
+/* The same as far as it goes without waiting for a disk; false: not a single byte. Not for standard input. */
+bool reader_try_fill(struct reader *reader);
+
 void reader_close(struct reader *reader);
 
 /* "a FIFO", "a socket", ... for the S_IFMT part of a mode. */

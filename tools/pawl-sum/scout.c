@@ -76,7 +76,7 @@ static void visit_place(struct scouting *scouting, const struct scout_place *pla
     if (!directory)
         return;
     scouting->directory = place->path;
-    (void)directory_each(place->path, place->given, scouting->buffer, visit_entry, scouting);
+    (void)directory_each(place->path, place->given, READS_INLINE, scouting->buffer, visit_entry, scouting);
 }
 
 static void visit_below(struct scouting *scouting)

@@ -13,11 +13,6 @@
 #include "sum.h"
 #include "system.h"
 
-#define WALKERS_MAX 16
-
-/* Permits are taken so many at a time: a walker that waits is woken for a batch of files, not for each. */
-#define PERMITS_BATCH 32
-
 /* After so many directories a walker lets others run, should there be no files for which it waits. */
 #define YIELD_DIRECTORIES 64
 
@@ -40,9 +35,9 @@ struct walker {
     struct text path; /* room to put names together in */
 };
 
-void walk_init(struct walk *walk, int workers)
+void walk_init(struct walk *walk, unsigned walkers_max)
 {
-    *walk = (struct walk){.walkers_max = workers < WALKERS_MAX ? (unsigned)workers : WALKERS_MAX};
+    *walk = (struct walk){.walkers_max = walkers_max};
     gate_init(&walk->done, 0);
     pthread_mutex_init(&walk->lock, NULL);
 }
@@ -98,8 +93,8 @@ static struct place *take_place_or_leave(struct sum *sum)
 static bool take_permit(struct walker *walker)
 {
     if (walker->permits == 0) {
-        gate_acquire(&walker->sum->window, PERMITS_BATCH);
-        walker->permits = PERMITS_BATCH;
+        gate_acquire(&walker->sum->window, WALK_PERMITS);
+        walker->permits = WALK_PERMITS;
     }
     if (sum_stopped(walker->sum))
         return false;
@@ -168,7 +163,8 @@ static void visit_directory(struct walker *walker, const struct place *place)
     walker->found = NULL;
     walker->found_end = &walker->found;
     walker->found_count = 0;
-    int error = directory_each(place->path, place->given, walker->buffer, visit_entry, walker);
+    int error =
+        directory_each(place->path, place->given, walker->sum->options.reads, walker->buffer, visit_entry, walker);
     if (error != 0)
         report_failure(walker->sum, place->path, error, NULL);
     share_found(walker);

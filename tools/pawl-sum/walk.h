@@ -15,6 +15,9 @@
 
 #include "gate.h"
 
+/* Permits are taken so many at a time: a walker that waits is woken for a batch of files, not for each. */
+#define WALK_PERMITS 32
+
 struct sum;
 struct place;
 
@@ -28,7 +31,7 @@ struct walk {
     unsigned walkers;
 };
 
-void walk_init(struct walk *walk, int workers);
+void walk_init(struct walk *walk, unsigned walkers_max);
 void walk_fini(struct walk *walk);
 
 /* In a task: walks every PATH; suspends until all files found have been dealt with. */
