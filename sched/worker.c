@@ -258,10 +258,14 @@ struct pawl_task *pawl__worker_take_injected(struct worker *worker)
         return NULL;
     int64_t share = length / rt->worker_count + 1;
     unsigned count = pawl__inject_pop(&rt->inject, tasks, share > BATCH_MAX ? BATCH_MAX : (unsigned)share);
+    if (count == 0)
+        return NULL;
     for (unsigned i = 1; i < count; i++)
         push_ring(worker, tasks[i]);
+    if (count > 1) /* in our hands they were nowhere to be found: whoever looked meanwhile may have gone to sleep */
+        pawl__notify(rt);
     counter_add(&worker->counters.injected, count);
-    return count > 0 ? tasks[0] : NULL;
+    return tasks[0];
 }
 
 static struct pawl_task *take_inbox(struct worker *worker)

@@ -128,7 +128,7 @@ class Sums(Case):
                      20 * BUFFER + 7]:
             data = os.urandom(size)
             expected.append(line(data, self.make(b"%d" % size, data)))
-        for reads in ["inline", "pool"]:
+        for reads in ["auto", "inline", "pool"]:
             with self.subTest(reads=reads):
                 self.assertSums(run("--reads", reads, self.tree), *expected)
 
@@ -142,12 +142,28 @@ class Sums(Case):
                 self.assertSucceeds(done)
                 self.assertEqual(in_order(done.stdout), expected)
 
-    def test_reads_on_the_pool_change_nothing(self):
+    def test_how_it_is_read_changes_nothing(self):
         for i in range(300):
             self.make(b"%d/%d" % (i % 17, i), os.urandom(i * 97))
-        done = run("--reads", "pool", self.tree)
+        expected = by_sha256sum(self.tree)
+        for reads in ["auto", "inline", "pool"]:
+            with self.subTest(reads=reads):
+                done = run("--reads", reads, self.tree)
+                self.assertSucceeds(done)
+                self.assertEqual(in_order(done.stdout), expected)
+
+    def test_what_is_not_in_memory_is_read_all_the_same(self):
+        expected = []
+        for i in range(40):
+            data = os.urandom(i * 10007)
+            path = self.make(b"%d" % i, data)
+            expected.append(line(data, path))
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        done = run(self.tree)
         self.assertSucceeds(done)
-        self.assertEqual(in_order(done.stdout), by_sha256sum(self.tree))
+        self.assertSums(done, *expected)
 
     def test_a_timeout_that_does_not_pass_changes_nothing(self):
         self.make_odd_names()
@@ -491,8 +507,10 @@ class Timeouts(Case):
     def test_the_only_worker_gives_a_long_file_up_too(self):
         self.assertStopsHuge("--jobs", "1")
 
-    def test_a_long_file_is_given_up_on_the_pool_too(self):
-        self.assertStopsHuge("--reads", "pool")
+    def test_a_long_file_is_given_up_however_it_is_read(self):
+        for reads in ["auto", "inline", "pool"]:
+            with self.subTest(reads=reads):
+                self.assertStopsHuge("--jobs", "2", "--reads", reads)
 
     def test_silent_standard_input_is_given_up(self):
         reader, writer = os.pipe()
@@ -538,8 +556,10 @@ class Interrupts(Case):
     def test_control_c_ends_the_only_worker(self):
         self.assertEnds("--jobs", "1")
 
-    def test_control_c_ends_reads_on_the_pool(self):
-        self.assertEnds("--reads", "pool")
+    def test_control_c_ends_a_run_however_it_reads(self):
+        for reads in ["auto", "inline", "pool"]:
+            with self.subTest(reads=reads):
+                self.assertEnds("--reads", reads)
 
     def test_control_c_ends_a_run_with_timeouts(self):
         self.assertEnds("--timeout", "1h")
