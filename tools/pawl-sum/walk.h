@@ -16,7 +16,7 @@
 #include "gate.h"
 
 /* Permits are taken so many at a time: a walker that waits is woken for a batch of files, not for each. */
-#define WALK_PERMITS 32
+#define WALK_PERMITS 16
 
 struct sum;
 struct place;

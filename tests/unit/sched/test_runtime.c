@@ -163,7 +163,7 @@ static struct event refused;
 
 static void expect_refused_inside(void)
 {
-    struct pawl_runtime *rt = pawl_current(), *other = NULL;
+    struct pawl_runtime *rt = pawl_current();
     void *result = NULL;
     CHECK(rt != NULL);
     CHECK_EQ(pawl_runtime_run(rt, return_arg, NULL, &result), -EDEADLK);
@@ -174,7 +174,6 @@ static void expect_refused_inside(void)
     CHECK_EQ(pawl_runtime_wait_idle(rt, PAWL_NEVER), -EDEADLK);
     /* the refused shutdown has not begun */
     CHECK_EQ(pawl_spawn(rt, return_arg, NULL, NULL), 0);
-    (void)other;
     event_set(&refused);
 }
 
