@@ -3,7 +3,10 @@
  *
  * Conserved: whatever a call accepted is called exactly once, and nothing after the shutdown has returned; what was
  * refused is never called. Statuses agree with one another: -ESHUTDOWN is not seen before the shutdown began, and a
- * thread that has seen it sees nothing else. Wakers and handles outlive the runtime. */
+ * thread that has seen it sees nothing else. Wakers and handles outlive the runtime.
+ *
+ * All tasks end at once when they are told to. So, in plain builds, a shutdown that takes anything near the second for
+ * which it would wait has missed something, even if it found out in the end. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -14,12 +17,34 @@
 #define USERS_MAX 4
 #define WAKERS_MAX 8
 #define HANDLES_MAX 16
+#define SHUTDOWN_BOUND_MS 900
 
-enum { RUNTIMES, TASKS, TASKS_RUN, TIMERS, TIMERS_DONE, AFTERS, AFTERS_DONE, RUNS, BLOCKS, REFUSED, COUNTERS };
+enum {
+    RUNTIMES,
+    TASKS,
+    TASKS_RUN,
+    TIMERS,
+    TIMERS_DONE,
+    AFTERS,
+    AFTERS_DONE,
+    RUNS,
+    BLOCKS,
+    REFUSED,
+    SHUTDOWN_MAX_MS,
+    COUNTERS
+};
 static const char *const counters[COUNTERS + 1] = {
-    [RUNTIMES] = "runtimes",       [TASKS] = "tasks",     [TASKS_RUN] = "tasks_run",     [TIMERS] = "timers",
-    [TIMERS_DONE] = "timers_done", [AFTERS] = "afters",   [AFTERS_DONE] = "afters_done", [RUNS] = "runs",
-    [BLOCKS] = "blocks",           [REFUSED] = "refused",
+    [RUNTIMES] = "runtimes",
+    [TASKS] = "tasks",
+    [TASKS_RUN] = "tasks_run",
+    [TIMERS] = "timers",
+    [TIMERS_DONE] = "timers_done",
+    [AFTERS] = "afters",
+    [AFTERS_DONE] = "afters_done",
+    [RUNS] = "runs",
+    [BLOCKS] = "blocks",
+    [REFUSED] = "refused",
+    [SHUTDOWN_MAX_MS] = "shutdown_max_ms",
 };
 
 /* One runtime's life. What is accepted and called is counted for each kind. */
@@ -397,6 +422,13 @@ static void check_life(const struct life *life)
     check_tally(&life->afters, "functions of pawl_after");
 }
 
+static void note_shutdown(uint64_t start_ns)
+{
+    uint64_t took_ms = (pawl_now(NULL) - start_ns) / PAWL_MS(1);
+    stress_count_max(SHUTDOWN_MAX_MS, took_ms);
+    CHECK(STRESS_SANITIZED || took_ms < SHUTDOWN_BOUND_MS, "a shutdown took %" PRIu64 " ms", took_ms);
+}
+
 static void drop_handles(struct user *user)
 {
     while (user->handle_count > 0) {
@@ -435,8 +467,10 @@ static void live_with_users(struct life *life, struct random *r)
     }
     stress_sleep(PAWL_US(random_below(r, 5000)));
     atomic_store(&life->closing, true);
+    uint64_t start_ns = pawl_now(NULL);
     stress_runtime_shutdown(life->rt, random_once_in(r, 2) ? 0 : PAWL_US(random_below(r, 3000)));
     atomic_store(&life->closed, true);
+    note_shutdown(start_ns);
     for (uint64_t i = 0; i < user_count; i++)
         stress_thread_join(users[i].thread);
     check_life(life);
@@ -466,10 +500,12 @@ static void live_alone(struct life *life, struct random *r)
     }
     stress_sleep(PAWL_US(random_below(r, 2000)));
     atomic_store(&life->closing, true);
+    uint64_t start_ns = pawl_now(NULL);
     while ((result = pawl_runtime_destroy(life->rt)) == -EBUSY)
         continue;
     CHECK(result == 0, "pawl_runtime_destroy returned %d", result);
     atomic_store(&life->closed, true);
+    note_shutdown(start_ns);
     check_life(life);
     drop_wakers(life);
 }

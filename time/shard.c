@@ -243,6 +243,16 @@ static uint64_t earliest_locked(struct shard *shard)
     return list_empty(&shard->due) ? pawl__wheel_earliest(&shard->wheel) : 0;
 }
 
+/* Once after close: everything that pends is shut down. */
+static void complete_locked(struct shard *shard, struct waker_batch *batch)
+{
+    if (!shard->closed || shard->drained)
+        return;
+    shard->drained = true;
+    pawl__wheel_drain(&shard->wheel, &shard->due);
+    fire_due_locked(shard, &(struct turn){TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, batch);
+}
+
 bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
 {
     struct waker_batch batch = {.count = 0};
@@ -256,13 +266,11 @@ bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
     shard->published_tick = 0; /* what is armed meanwhile is published at the end */
     pawl__wheel_advance(&shard->wheel, now_tick, &shard->due);
     fire_due_locked(shard, &(struct turn){now_tick, CELL_FIRED, SHARD_TURN_MAX}, &batch);
-    if (shard->closed && !shard->drained) {
-        shard->drained = true;
-        pawl__wheel_drain(&shard->wheel, &shard->due);
-        fire_due_locked(shard, &(struct turn){TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, &batch);
+    complete_locked(shard, &batch);
+    while (batch.count > 0) { /* still firing: a turn is over when all that it fired has been woken */
+        wake_unlocked(shard, &batch);
+        complete_locked(shard, &batch); /* it may have been closed meanwhile, and that is left to us */
     }
-    if (batch.count > 0)
-        wake_unlocked(shard, &batch); /* still firing: a turn is over when all that it fired has been woken */
     shard->firing = false;
     uint64_t earliest = earliest_locked(shard);
     publish_locked(shard, earliest);
