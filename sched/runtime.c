@@ -13,7 +13,7 @@
 #include "sched/registry.h"
 #include "sched/timers.h"
 
-enum { PORTS_MAX = 64 };
+enum { PORTS_MIN = 8, PORTS_MAX = 64 };
 
 /* ---- options ---- */
 
@@ -52,7 +52,8 @@ static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
 {
     unsigned workers = o->workers == PAWL_WORKERS_AUTO ? pawl__cpus_allowed() : (unsigned)o->workers;
     rt->worker_count = workers > PAWL_WORKERS_MAX ? PAWL_WORKERS_MAX : workers;
-    rt->port_count = power_of_two_at_least(rt->worker_count > PORTS_MAX ? PORTS_MAX : rt->worker_count);
+    unsigned ports = rt->worker_count < PORTS_MIN ? PORTS_MIN : rt->worker_count;
+    rt->port_count = power_of_two_at_least(ports > PORTS_MAX ? PORTS_MAX : ports);
     rt->shard_count = rt->worker_count + rt->port_count;
     rt->clock = (struct clock){.tick_ns = o->tick_ns};
     rt->level_count = clock_wheel_levels(&rt->clock);

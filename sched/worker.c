@@ -28,12 +28,12 @@ static bool sleeps_at(const struct worker *worker, enum parker_state place)
     return state == place || (place == PARKER_PARKED_CONDVAR && state == PARKER_EMPTY);
 }
 
-/* Claims and wakes one sleeper at that place; false: there is none. */
-static bool wake_one_at(struct pawl_runtime *rt, enum parker_state place)
+/* Claims and wakes one sleeper at that place, but not `except`; false: there is none. */
+static bool wake_one_at(struct pawl_runtime *rt, enum parker_state place, const struct worker *except)
 {
     for (int i = -1; (i = idle_next_asleep(&rt->idle, (unsigned)(i + 1))) != IDLE_NOBODY;) {
         struct worker *worker = &rt->workers[i];
-        if (!sleeps_at(worker, place) || !idle_claim(&rt->idle, (unsigned)i, true))
+        if (worker == except || !sleeps_at(worker, place) || !idle_claim(&rt->idle, (unsigned)i, true))
             continue;
         pawl__unpark(worker->parker);
         runtime_count(rt, current_worker_of(rt), unparks, 1);
@@ -47,8 +47,8 @@ void pawl__notify(struct pawl_runtime *rt)
     fence_light(&rt->fences); /* edge idle.announce, left step 2 */
     if (PAWL_LIKELY(!idle_wants_wake(&rt->idle)))
         return;
-    if (!wake_one_at(rt, PARKER_PARKED_CONDVAR) && !wake_one_at(rt, PARKER_PARKED_UNDERSTUDY))
-        wake_one_at(rt, PARKER_PARKED_DRIVER);
+    if (!wake_one_at(rt, PARKER_PARKED_CONDVAR, NULL) && !wake_one_at(rt, PARKER_PARKED_UNDERSTUDY, NULL))
+        wake_one_at(rt, PARKER_PARKED_DRIVER, NULL);
 }
 
 /* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
@@ -227,7 +227,7 @@ static void after_run(struct worker *worker, enum context_reason reason)
 static void run(struct worker *worker, struct pawl_task *task)
 {
     if ((task->stack == NULL || task->stack->context.suspended == NULL) && !give_stack(worker, task)) {
-        pawl__inject_push(&worker->runtime->inject, task); /* later, when others have given stacks back */
+        pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */
         return;
     }
     begin(worker, task);
@@ -360,8 +360,9 @@ static bool last_look(void *context)
 static void seat_left(void *context)
 {
     const struct parking *parking = context;
-    if (idle_sleeping(&parking->worker->runtime->idle) > 0)
-        wake_one_at(parking->worker->runtime, PARKER_PARKED_CONDVAR);
+    struct pawl_runtime *rt = parking->worker->runtime;
+    if (idle_sleeping(&rt->idle) > 0)
+        wake_one_at(rt, PARKER_PARKED_CONDVAR, parking->worker); /* which may itself still count as asleep */
 }
 
 static void park(struct worker *worker)
