@@ -21,19 +21,20 @@ static void push_ring(struct worker *worker, struct pawl_task *task)
 }
 
 /* Where a sleeper lies decides how gladly it is woken: the driver and its understudy are left in their seats as long
- * as there are others. EMPTY is about to fall asleep. */
-static bool sleeps_at(const struct worker *worker, enum parker_state place)
-{
-    uint32_t state = load_relaxed_u32(&worker->parker->state); /* relaxed: a preference, no more */
-    return state == place || (place == PARKER_PARKED_CONDVAR && state == PARKER_EMPTY);
-}
+ * as there are others. A set of enum parker_state; EMPTY is about to fall asleep, or between two sleeps. */
+enum {
+    AT_CONDVAR = 1 << PARKER_PARKED_CONDVAR | 1 << PARKER_EMPTY,
+    AT_UNDERSTUDY = 1 << PARKER_PARKED_UNDERSTUDY,
+    ANYWHERE = ~0
+};
 
-/* Claims and wakes one sleeper at that place, but not `except`; false: there is none. */
-static bool wake_one_at(struct pawl_runtime *rt, enum parker_state place, const struct worker *except)
+/* Claims and wakes one sleeper at one of these places, but not `except`; false: there is none. */
+static bool wake_one(struct pawl_runtime *rt, int places, const struct worker *except)
 {
     for (int i = -1; (i = idle_next_asleep(&rt->idle, (unsigned)(i + 1))) != IDLE_NOBODY;) {
         struct worker *worker = &rt->workers[i];
-        if (worker == except || !sleeps_at(worker, place) || !idle_claim(&rt->idle, (unsigned)i, true))
+        uint32_t place = load_relaxed_u32(&worker->parker->state); /* relaxed: a preference, no more */
+        if (worker == except || (places & 1 << place) == 0 || !idle_claim(&rt->idle, (unsigned)i, true))
             continue;
         pawl__unpark(worker->parker);
         runtime_count(rt, current_worker_of(rt), unparks, 1);
@@ -47,8 +48,9 @@ void pawl__notify(struct pawl_runtime *rt)
     fence_light(&rt->fences); /* edge idle.announce, left step 2 */
     if (PAWL_LIKELY(!idle_wants_wake(&rt->idle)))
         return;
-    if (!wake_one_at(rt, PARKER_PARKED_CONDVAR, NULL) && !wake_one_at(rt, PARKER_PARKED_UNDERSTUDY, NULL))
-        wake_one_at(rt, PARKER_PARKED_DRIVER, NULL);
+    /* Places change while we look; the last resort is whoever sleeps, so that no sleeper is missed. */
+    if (!wake_one(rt, AT_CONDVAR, NULL) && !wake_one(rt, AT_UNDERSTUDY, NULL))
+        wake_one(rt, ANYWHERE, NULL);
 }
 
 /* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
@@ -362,7 +364,7 @@ static void seat_left(void *context)
     const struct parking *parking = context;
     struct pawl_runtime *rt = parking->worker->runtime;
     if (idle_sleeping(&rt->idle) > 0)
-        wake_one_at(rt, PARKER_PARKED_CONDVAR, parking->worker); /* which may itself still count as asleep */
+        wake_one(rt, AT_CONDVAR, parking->worker); /* which may itself still count as asleep */
 }
 
 static void park(struct worker *worker)
