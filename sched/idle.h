@@ -7,13 +7,16 @@
  *
  * Edge idle.announce:
  *     who makes a task ready                       who goes to sleep
- *     1. queue it                                  1. word: sleeping + 1, searching - 1; then set its bit
+ *     1. queue it                                  1. set its bit; then, in the word, sleeping + 1, searching - 1
  *     2. fence_light                               2. fence_heavy (in pawl__park)
- *     3. load the word: nobody searches and        3. if it was the last searcher: look at every queue; always: at
- *        somebody sleeps? claim a bit, wake it        its own inbox
- * If step 3 left finds a searcher, that searcher, or the last one after it, has step 3 right still to come. If it
- * finds sleepers but no bit, the last searcher has not set its bit yet and does step 3 right after that. If it finds
- * no sleeper, then whoever goes to sleep later searches first, or leaves others searching.
+ *     3. load the word: nobody searches and        3. if step 1 left nobody searching: look at every queue; always:
+ *        somebody sleeps? claim a bit, wake it        at its own inbox
+ * Left sees neither searcher nor sleeper: then whoever announces itself later has step 3 right still to come, or leaves
+ *     a searcher behind.
+ * Left sees a sleeper: its bit was set before (acquire), so it can be claimed, or has been and is being woken.
+ * Left sees a searcher: that one, or the last one after it, ends its search later than our load. If it goes to sleep,
+ *     step 3 right finds our task; if it has found work while somebody sleeps, it looks at every queue, after a heavy
+ *     fence, and wakes another (stop_searching, sched/worker.c).
  *
  * At most half of the workers search. The last searcher that finds work wakes another, so wake-ups spread as a chain
  * and a spawner pays for at most one.
@@ -45,7 +48,7 @@ static inline uint32_t idle_sleeping(const struct idle *idle)
 /* Should whoever made a task ready wake a worker? After fence_light: step 3. */
 static inline bool idle_wants_wake(const struct idle *idle)
 {
-    uint64_t word = load_relaxed_u64(&idle->word); /* relaxed: ordered by the fence */
+    uint64_t word = load_acquire_u64(&idle->word); /* after the fence; acquire: the sleepers' bits are there to be seen */
     return (uint32_t)word == 0 && word != 0;
 }
 
@@ -65,12 +68,13 @@ static inline bool idle_stop_searching(struct idle *idle)
     return (uint32_t)fetch_add_seq_cst_u64(&idle->word, -IDLE_SEARCHING) == 1;
 }
 
-/* Step 1 of going to sleep. true: it was the last searcher, so step 3 looks at every queue. */
+/* Step 1 of going to sleep. true: nobody searches now, so step 3 looks at every queue. A claimer may be quicker than
+ * our addition to the word: its upper half is then -1 for a moment, which reads as somebody asleep. */
 static inline bool idle_announce(struct idle *idle, unsigned worker, bool searching)
 {
-    uint64_t word = fetch_add_seq_cst_u64(&idle->word, IDLE_SLEEPING - (searching ? IDLE_SEARCHING : 0));
+    uint64_t searchers = searching ? IDLE_SEARCHING : 0;
     fetch_or_seq_cst_u64(&idle->asleep[worker / 64], UINT64_C(1) << (worker % 64));
-    return searching && (uint32_t)word == 1;
+    return (uint32_t)(fetch_add_seq_cst_u64(&idle->word, IDLE_SLEEPING - searchers) - searchers) == 0;
 }
 
 /* Claims a sleeping worker, which then counts as awake, and as a searcher if so said. false: somebody else did. */

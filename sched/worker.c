@@ -344,7 +344,7 @@ static void stop_searching(struct worker *worker)
 
 struct parking {
     struct worker *worker;
-    bool last_searcher;
+    bool nobody_searches;
 };
 
 /* Edge idle.announce, right step 3. */
@@ -355,7 +355,7 @@ static bool last_look(void *context)
     enum phase phase = runtime_phase(rt);
     if (phase == PHASE_STOPPED || (phase == PHASE_CANCELLING && load_acquire_u32(&rt->closing) == 0))
         return true;
-    return load_acquire_u64(&parking->worker->inbox_count) > 0 || (parking->last_searcher && pawl__work_anywhere(rt));
+    return load_acquire_u64(&parking->worker->inbox_count) > 0 || (parking->nobody_searches && pawl__work_anywhere(rt));
 }
 
 /* Edge park.seat, for the understudy: somebody who sleeps on a condvar is to take the seat. */
@@ -374,7 +374,7 @@ static void park(struct worker *worker)
     const struct park_host host = {.last_look = last_look, .seat_left = seat_left, .context = &parking};
     if (rt->hooks.before_park != NULL)
         rt->hooks.before_park(rt->hooks.context, (int)worker->index);
-    parking.last_searcher = idle_announce(&rt->idle, worker->index, worker->searching);
+    parking.nobody_searches = idle_announce(&rt->idle, worker->index, worker->searching);
     pawl__runtime_quiet(rt);
     unsigned result = pawl__park(worker->parker, &host);
     worker->searching = (result & (PARK_NOTIFIED | PARK_WORK)) != 0;
