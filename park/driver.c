@@ -3,14 +3,18 @@
 int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
                       struct shard *shards, unsigned shard_count)
 {
-    *driver = (struct driver){.clock = clock, .fences = fences, .shards = shards, .shard_count = shard_count};
+    *driver = (struct driver){.clock = clock, .fences = fences};
     int error = pawl__reactor_init(&driver->reactor);
     if (error != 0)
         return error;
     error = pawl__understudy_init(&driver->understudy);
-    if (error != 0)
+    if (error != 0) {
         pawl__reactor_fini(&driver->reactor);
-    return error;
+        return error;
+    }
+    driver->shards = shards; /* from here on there is something to fini */
+    driver->shard_count = shard_count;
+    return 0;
 }
 
 void pawl__driver_fini(struct driver *driver)

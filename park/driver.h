@@ -37,7 +37,7 @@ struct driver {
     PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at */
 };
 
-/* shards: shard_count of them, the caller's. -EMFILE, -ENFILE, -ENOMEM. */
+/* shards: shard_count of them, the caller's. -EMFILE, -ENFILE, -ENOMEM; then driver->shards is NULL. */
 int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
                       struct shard *shards, unsigned shard_count);
 void pawl__driver_fini(struct driver *driver);

@@ -5,6 +5,7 @@
 #include <pawl/time.h>
 #include <sys/mman.h>
 
+#include "base/random.h"
 #include "sched/join.h"
 #include "sched/runtime.h"
 #include "sched/spawn.h"
@@ -12,8 +13,8 @@
 
 enum after_life { AFTER_FREE, AFTER_ARMED, AFTER_RUNNING, AFTER_CANCELLING, AFTER_CANCELLED, AFTER_FIRED };
 
-/* An id: tag 14 bits, generation 24, place 26; the tag is never 0. */
-enum { TAG_BITS = 14, GENERATION_BITS = 24, PLACE_BITS = 26, LIFE_BITS = 3 };
+/* An id; the generation is never 0. It comes round after 2^40 uses of one record. */
+enum { GENERATION_BITS = 40, PLACE_BITS = 24, LIFE_BITS = 3 };
 
 _Static_assert(AFTER_CHUNK * AFTER_CHUNKS_MAX == 1 << PLACE_BITS, "the table has a place for each");
 
@@ -35,7 +36,9 @@ enum { AFTER_SIZE = (sizeof(struct after) + 15) / 16 * 16 };
 
 int pawl__after_init(struct after_table *table, const struct pawl_allocator *allocator, uint64_t runtime_id)
 {
-    table->tag = runtime_id % MASK(TAG_BITS) + 1;
+    struct random random;
+    random_init(&random, runtime_id, 0);
+    table->first_generation = (random_next(&random) & MASK(GENERATION_BITS)) | 1;
     table->slab = pawl__slab_create(allocator, AFTER_SIZE);
     if (table->slab == NULL)
         return -ENOMEM;
@@ -77,6 +80,7 @@ static int give_place_locked(struct pawl_runtime *rt, struct after *after)
         store_release_ptr(slot, chunk); /* edge after.table: pairs with the acquires in find */
     }
     after->place = place + 1;
+    store_relaxed_u64(&after->control, table->first_generation << LIFE_BITS | AFTER_FREE); /* relaxed: not found yet */
     store_release_ptr(&chunk->records[place % AFTER_CHUNK], after);
     table->used++;
     return 0;
@@ -115,7 +119,8 @@ static int take_record(struct pawl_runtime *rt, struct after **out)
 static void retire(struct pawl_runtime *rt, struct after *after)
 {
     uint64_t generation = load_relaxed_u64(&after->control) >> LIFE_BITS; /* relaxed: the record is ours */
-    store_release_u64(&after->control, ((generation + 1) & MASK(GENERATION_BITS)) << LIFE_BITS | AFTER_FREE);
+    uint64_t next = generation == MASK(GENERATION_BITS) ? 1 : generation + 1;
+    store_release_u64(&after->control, next << LIFE_BITS | AFTER_FREE);
     put_record(rt, after);
 }
 
@@ -181,9 +186,9 @@ static int prepare(struct pawl_runtime *rt, pawl_callback_fn *fn, void *arg, str
     return 0;
 }
 
-static uint64_t id_of(const struct after_table *table, const struct after *after)
+static uint64_t id_of(const struct after *after)
 {
-    return table->tag << (GENERATION_BITS + PLACE_BITS) | generation_of(after) << PLACE_BITS | (after->place - 1);
+    return generation_of(after) << PLACE_BITS | (after->place - 1);
 }
 
 int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id)
@@ -199,13 +204,17 @@ int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn,
     if ((error = prepare(rt, fn, arg, &after)) != 0)
         return error;
     if (id != NULL)
-        *id = id_of(&rt->afters, after);
+        *id = id_of(after);
     uint64_t tick = clock_tick_of_deadline(&rt->clock, pawl_saturating_add(clock_now_ns(&rt->clock), delay_ns));
     /* release: ids are good from here on; the shard's lock orders it before the firing */
     store_release_u64(&after->control, generation_of(after) << LIFE_BITS | AFTER_ARMED);
     if (pawl__entry_arm_tick(rt, &after->entry, tick))
         return 0;
-    drop(rt, after); /* the shard was closed meanwhile */
+    /* The shard was closed meanwhile. The id was out already: a cancel may be at it, as it may when a timer fires. */
+    uint64_t generation = generation_of(after);
+    if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation) ||
+        !move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
+        drop(rt, after);
     return -ESHUTDOWN;
 }
 
@@ -213,8 +222,6 @@ int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn,
 static struct after *find(struct after_table *table, uint64_t id)
 {
     uint64_t place = id & MASK(PLACE_BITS);
-    if (id >> (GENERATION_BITS + PLACE_BITS) != table->tag)
-        return NULL;
     struct after_chunk *chunk = load_acquire_ptr(&table->chunks[place / AFTER_CHUNK]); /* edge after.table */
     return chunk == NULL ? NULL : load_acquire_ptr(&chunk->records[place % AFTER_CHUNK]);
 }
@@ -227,7 +234,7 @@ int pawl_cancel(struct pawl_runtime *rt, uint64_t id)
     struct after *after = find(&rt->afters, id);
     if (after == NULL)
         return -ENOENT;
-    uint64_t generation = id >> PLACE_BITS & MASK(GENERATION_BITS);
+    uint64_t generation = id >> PLACE_BITS;
     if (!move_on(after, AFTER_ARMED, AFTER_CANCELLING, generation)) {
         bool running = load_acquire_u64(&after->control) == (generation << LIFE_BITS | AFTER_RUNNING);
         return running ? -EINPROGRESS : -ENOENT;

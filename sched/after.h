@@ -1,8 +1,9 @@
 /* Timers by id: pawl_after and pawl_cancel.
  *
  * Each has a record, from a slab, with its timer entry and the task that will call back, so that firing takes no
- * memory. A record keeps its place in the table for good, whoever uses it next; an id is its place, the record's
- * generation and the runtime's tag, so a stale or foreign id is recognised without touching freed memory.
+ * memory. A record keeps its place in the table for good, whoever uses it next; an id is its place and the record's
+ * generation, so a stale id is recognised without touching freed memory. Generations begin at a random number that is
+ * the runtime's own, so a foreign id is recognised too, but for one chance in 2^40.
  *
  *     control word: generation << 3 | life
  *     FREE      --after-->                                ARMED
@@ -22,7 +23,7 @@
 #include "base/lock.h"
 #include "base/slab.h"
 
-enum { AFTER_CHUNK = 1024, AFTER_CHUNKS_MAX = 65536 /* so many timers by id at once at most, times AFTER_CHUNK */ };
+enum { AFTER_CHUNK = 1024, AFTER_CHUNKS_MAX = 16384 /* so many timers by id at once at most, times AFTER_CHUNK */ };
 
 struct after_chunk {
     PAWL_ATOMIC(void *) records[AFTER_CHUNK]; /* A struct after, or NULL */
@@ -31,7 +32,7 @@ struct after_chunk {
 /* Access: C constant after init, A any thread atomic, L(lock) */
 struct after_table {
     struct slab *slab;          /* C */
-    uint64_t tag;               /* C tells runtimes apart */
+    uint64_t first_generation;  /* C of each record, never 0 */
     struct lock lock;
     uint64_t used;              /* L places given to records */
     PAWL_ATOMIC(void *) *chunks; /* A AFTER_CHUNKS_MAX of them, struct after_chunk or NULL, written L */

@@ -13,6 +13,8 @@ struct job {
     struct list_node link; /* L linked: not taken yet */
     pawl_task_fn *fn;      /* C */
     void *value;           /* C argument; then the result, by the thread that took it */
+    int error;             /* C or by who grants: there was no thread to run it */
+    struct job *next_orphan;
     struct waiter waiter;
 };
 
@@ -51,7 +53,7 @@ static void leave_locked(struct blocking_pool *pool)
     pthread_t former = pool->last_ended;
     pool->last_ended = pthread_self();
     pool->has_ended = true;
-    pool->threads--;
+    pool->leaving--;
     store_relaxed_u32(&pool->gone, load_relaxed_u32(&pool->gone) + 1); /* relaxed: under the lock */
     pawl__wake_all(&pool->gone);
     lock_release(&pool->lock);
@@ -76,6 +78,8 @@ static void *thread_main(void *arg)
         pawl__waiter_grant(&job->waiter); /* the job may be gone */
         lock_acquire(&pool->lock);
     }
+    pool->threads--; /* in the same step as finding no job: a job that comes now finds one thread less */
+    pool->leaving++;
     lock_release(&pool->lock);
     if (rt->hooks.thread_stop != NULL)
         rt->hooks.thread_stop(rt->hooks.context, -1);
@@ -103,7 +107,7 @@ void pawl__blocking_stop(struct pawl_runtime *rt)
     pool->stopping = true;
     store_relaxed_u32(&pool->wakes, load_relaxed_u32(&pool->wakes) + 1); /* relaxed: under the lock */
     pawl__wake_all(&pool->wakes);
-    while (pool->threads > 0) {
+    while (pool->threads + pool->leaving > 0) {
         uint32_t gone = load_relaxed_u32(&pool->gone); /* relaxed: written under the lock */
         lock_release(&pool->lock);
         pawl__wait_on(&pool->gone, gone, PAWL_NEVER);
@@ -118,14 +122,35 @@ void pawl__blocking_stop(struct pawl_runtime *rt)
 
 /* ---- the caller's side ---- */
 
-static void unlink_locked(struct blocking_pool *pool, struct job *job)
+/* A thread could not be started. If no other is left, nobody will come for the jobs that wait: they fail. */
+static void give_up_start(struct blocking_pool *pool)
 {
-    list_remove(&job->link);
-    pool->queued--;
+    struct list orphans;
+    struct list_node *node;
+    list_init(&orphans);
+    lock_acquire(&pool->lock);
+    if (--pool->threads == 0) {
+        list_splice_back(&orphans, &pool->jobs);
+        pool->queued = 0;
+    }
+    /* Whoever withdraws looks at the link under the lock: so they are unlinked under it, and granted after it. */
+    struct job *first = NULL, **last = &first;
+    while ((node = list_pop_front(&orphans)) != NULL) {
+        *last = PAWL_CONTAINER_OF(node, struct job, link);
+        (*last)->error = -EAGAIN;
+        last = &(*last)->next_orphan;
+    }
+    *last = NULL;
+    lock_release(&pool->lock);
+    while (first != NULL) {
+        struct job *job = first;
+        first = job->next_orphan;
+        pawl__waiter_grant(&job->waiter); /* the job may be gone */
+    }
 }
 
-/* Queues the job, and starts a thread if the idle ones have jobs to come back to. -EAGAIN: there is no thread and none can be started. */
-static int submit(struct pawl_runtime *rt, struct job *job)
+/* Queues the job, and starts a thread if the idle ones have jobs to come back to. */
+static void submit(struct pawl_runtime *rt, struct job *job)
 {
     struct blocking_pool *pool = &rt->blocking;
     lock_acquire(&pool->lock);
@@ -134,19 +159,10 @@ static int submit(struct pawl_runtime *rt, struct job *job)
     pool->threads += start;
     store_relaxed_u32(&pool->wakes, load_relaxed_u32(&pool->wakes) + 1); /* relaxed: under the lock */
     lock_release(&pool->lock);
-    if (!start) {
+    if (!start)
         pawl__wake_one(&pool->wakes);
-        return 0;
-    }
-    if (start_thread(rt) == 0)
-        return 0;
-    lock_acquire(&pool->lock);
-    pool->threads--;
-    bool refused = pool->threads == 0 && list_linked(&job->link);
-    if (refused)
-        unlink_locked(pool, job);
-    lock_release(&pool->lock);
-    return refused ? -EAGAIN : 0;
+    else if (start_thread(rt) != 0)
+        give_up_start(pool);
 }
 
 /* false: a thread has it, so it is to be waited for. */
@@ -154,21 +170,23 @@ static bool withdraw(struct blocking_pool *pool, struct job *job)
 {
     lock_acquire(&pool->lock);
     bool linked = list_linked(&job->link);
-    if (linked)
-        unlink_locked(pool, job);
+    if (linked) {
+        list_remove(&job->link);
+        pool->queued--;
+    }
     lock_release(&pool->lock);
     return linked;
 }
 
 static int run_job(struct pawl_runtime *rt, struct job *job)
 {
-    int error = submit(rt, job);
+    submit(rt, job);
+    int error = pawl__waiter_wait(&job->waiter, PAWL_NEVER, true);
+    if (error != 0 && withdraw(&rt->blocking, job))
+        return error;
     if (error != 0)
-        return error;
-    error = pawl__waiter_wait(&job->waiter, PAWL_NEVER, true);
-    if (error == 0 || withdraw(&rt->blocking, job))
-        return error;
-    return pawl__waiter_wait(&job->waiter, PAWL_NEVER, false);
+        pawl__waiter_wait(&job->waiter, PAWL_NEVER, false);
+    return job->error;
 }
 
 int pawl_block(pawl_task_fn *fn, void *arg, void **result)

@@ -22,7 +22,8 @@ struct blocking_pool {
     unsigned threads_max;           /* C */
     struct lock lock;
     struct list jobs;               /* L struct job, waiting */
-    unsigned threads, idle, queued; /* L */
+    unsigned threads, idle, queued; /* L threads that take jobs, those of them that wait for one, and jobs waiting */
+    unsigned leaving;               /* L threads that take no more and have not ended yet */
     pthread_t last_ended;           /* L joined by the next thread to end, or by stop; valid if has_ended */
     bool has_ended;                 /* L */
     bool stopping;                  /* L */

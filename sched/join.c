@@ -34,7 +34,7 @@ static void wake(struct pawl_task *task, uint64_t flags)
     struct pawl_runtime *rt = task->runtime; /* not to be touched before we know that it lives */
     struct worker *worker = current_worker_of(rt);
     if (worker != NULL) {
-        if (task_mark_woken(task, flags))
+        if (runtime_usable(rt) == 0 && task_mark_woken(task, flags))
             pawl__schedule(rt, worker, task);
         return;
     }
@@ -42,7 +42,7 @@ static void wake(struct pawl_task *task, uint64_t flags)
      * sleeper to wake. Destroying waits for this section (edge rcu.grace), and a task that is not FINISHED keeps
      * destroying from getting that far. */
     pawl__rcu_enter();
-    if (task_mark_woken(task, flags))
+    if (task_life(task) != TASK_FINISHED && runtime_usable(rt) == 0 && task_mark_woken(task, flags))
         pawl__schedule(rt, NULL, task);
     pawl__rcu_exit();
 }
@@ -122,6 +122,15 @@ static int await_end(struct pawl_task *task, uint64_t deadline_ns)
     return pawl__waiter_wait(&waiter, PAWL_NEVER, false);
 }
 
+/* -EPERM: the task is the parent's, in a forked child. Its runtime stays while we look, if it has not finished. */
+static int usable_or_finished(const struct pawl_task *task)
+{
+    pawl__rcu_enter();
+    int error = task_life(task) == TASK_FINISHED ? 0 : runtime_usable(task->runtime);
+    pawl__rcu_exit();
+    return error;
+}
+
 int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)
 {
     if (task == NULL)
@@ -129,15 +138,13 @@ int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)
     struct current *current = pawl__current();
     if (current != NULL && (current->in_callback || current->task == task))
         return -EDEADLK;
-    if (task_life(task) != TASK_FINISHED) {
-        int error = pawl__await_allowed(task->runtime);
-        if (error == 0)
-            error = await_end(task, deadline_ns);
-        if (error != 0)
-            return error;
-    } else {
+    int error = current == NULL || current->task == NULL ? 0 : pawl__interruption(current->task);
+    if (error == 0 && task_life(task) == TASK_FINISHED)
         pawl__spend_budget();
-    }
+    else if (error == 0 && (error = usable_or_finished(task)) == 0)
+        error = await_end(task, deadline_ns);
+    if (error != 0)
+        return error;
     if (result != NULL)
         *result = task->value;
     pawl__task_unref(task);
@@ -168,6 +175,9 @@ int pawl_task_cancel(struct pawl_task *task)
 {
     if (task == NULL)
         return -EINVAL;
+    int error = usable_or_finished(task);
+    if (error != 0)
+        return error;
     uint64_t state = load_relaxed_u64(&task->state); /* relaxed: the compare-and-swap decides */
     do {
         if ((state & TASK_LIFE_MASK) == TASK_FINISHED)

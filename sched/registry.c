@@ -6,6 +6,31 @@ static struct lock lock;                   /* process-wide: the registry is */
 static PAWL_ATOMIC(void *) first_live;     /* process-wide: A struct pawl_runtime list, written under lock */
 static PAWL_ATOMIC(uint64_t) last_id;      /* process-wide: A */
 
+/* So that a forked child does not inherit the lock from a thread that it does not have. */
+static pthread_once_t fork_handlers = PTHREAD_ONCE_INIT; /* process-wide: the registry is */
+static int fork_handlers_error;                          /* process-wide: written once, under fork_handlers */
+
+static void lock_registry(void)
+{
+    lock_acquire(&lock);
+}
+
+static void unlock_registry(void)
+{
+    lock_release(&lock);
+}
+
+static void register_fork_handlers(void)
+{
+    fork_handlers_error = -pthread_atfork(lock_registry, unlock_registry, unlock_registry);
+}
+
+int pawl__registry_init(void)
+{
+    pthread_once(&fork_handlers, register_fork_handlers);
+    return fork_handlers_error;
+}
+
 uint64_t pawl__registry_new_id(void)
 {
     return fetch_add_relaxed_u64(&last_id, 1) + 1; /* relaxed: only to be unique */

@@ -10,6 +10,9 @@
 
 struct pawl_runtime;
 
+/* Before add: makes the registry survive fork(2). Idempotent; 0 or -ENOMEM. */
+int pawl__registry_init(void);
+
 /* Makes the runtime, which has its id, findable. */
 void pawl__registry_add(struct pawl_runtime *rt);
 void pawl__registry_remove(struct pawl_runtime *rt);

@@ -88,6 +88,16 @@ struct port *pawl__port(struct pawl_runtime *rt);
     ((worker) != NULL ? counter_add(&(worker)->counters.counter, n)                                                    \
                       : (void)fetch_add_acq_rel_u64(&pawl__port(rt)->counters.counter, n))
 
+/* Edge counters.finished: release; pairs with the acquire in pawl__runtime_live_tasks: who counts a task as finished
+ * counts it, and those it spawned, as spawned. */
+static inline void runtime_count_finished(struct pawl_runtime *rt, struct worker *worker)
+{
+    if (worker == NULL)
+        fetch_add_acq_rel_u64(&pawl__port(rt)->counters.finished, 1);
+    else /* relaxed: ours alone to write */
+        store_release_u64(&worker->counters.finished, load_relaxed_u64(&worker->counters.finished) + 1);
+}
+
 /* Tasks spawned and not finished; exact if nothing goes on meanwhile, 0 only if there was a moment without any. */
 uint64_t pawl__runtime_live_tasks(struct pawl_runtime *rt);
 
@@ -97,7 +107,7 @@ int pawl__interruption(const struct pawl_task *task);
 /* Ends all threads: nothing is left to do. */
 void pawl__runtime_stop(struct pawl_runtime *rt);
 
-/* Closes every shard, on a worker, once. */
+/* Closes every shard, on a worker that counts as in a callback, once. */
 void pawl__runtime_close_shards(struct pawl_runtime *rt);
 
 /* To be called by each worker that has announced its sleep: edge runtime.quiet. */

@@ -22,7 +22,7 @@ static struct pawl_task *steal_from(struct worker *worker, struct worker *victim
 }
 
 /* One pass over all others, from a random one on; remembers one that has a task in its slot. */
-static struct pawl_task *steal_once(struct worker *worker, struct stalled *stalled)
+static struct pawl_task *steal_once(struct worker *worker, const struct stalled *before, struct stalled *stalled)
 {
     struct pawl_runtime *rt = worker->runtime;
     unsigned start = random_below(&worker->random, rt->worker_count);
@@ -34,7 +34,8 @@ static struct pawl_task *steal_once(struct worker *worker, struct stalled *stall
         struct pawl_task *task = steal_from(worker, victim);
         if (task != NULL)
             return task;
-        if (stalled->victim == NULL && queue_has_slot(&victim->queue)) {
+        /* the same one as at the last look, if it still has one: only so a stall is noticed */
+        if ((stalled->victim == NULL || victim == before->victim) && queue_has_slot(&victim->queue)) {
             stalled->victim = victim;
             stalled->runs = load_relaxed_u64(&victim->counters.runs); /* relaxed: a measure of progress */
         }
@@ -64,7 +65,7 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
     /* As long as an owner with a task in its slot makes progress, leave the task to it but stay awake. */
     for (unsigned looks = 1;; looks++) {
         before = stalled;
-        struct pawl_task *task = steal_once(worker, &stalled);
+        struct pawl_task *task = steal_once(worker, &before, &stalled);
         stalls = same_stall(&stalled, &before) ? stalls + 1 : 0;
         if (task == NULL && stalls == STALLED_LOOKS)
             task = take_stalled(worker, stalled.victim);

@@ -50,10 +50,23 @@ static bool await(struct pawl_runtime *rt, bool (*condition)(struct pawl_runtime
     return met;
 }
 
+static bool all_sleep(struct pawl_runtime *rt)
+{
+    return idle_sleeping(&rt->idle) == rt->worker_count;
+}
+
+static bool nothing_queued(struct pawl_runtime *rt)
+{
+    for (unsigned i = 0; i < rt->worker_count; i++)
+        if (load_acquire_u64(&rt->workers[i].inbox_count) > 0)
+            return false;
+    return inject_length(&rt->inject) <= 0 && load_seq_cst_u32(&rt->blocking.in_progress) == 0;
+}
+
 static bool is_idle(struct pawl_runtime *rt)
 {
-    return idle_sleeping(&rt->idle) == rt->worker_count && inject_length(&rt->inject) <= 0 &&
-           load_seq_cst_u32(&rt->blocking.in_progress) == 0;
+    /* Asked again after the queues: a worker that took from them meanwhile is awake, or has done with it. */
+    return runtime_phase(rt) == PHASE_STOPPED || (all_sleep(rt) && nothing_queued(rt) && all_sleep(rt));
 }
 
 int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns)
@@ -98,11 +111,9 @@ void pawl__runtime_close_shards(struct pawl_runtime *rt)
     uint32_t expected = 0;
     if (load_acquire_u32(&rt->closing) != 0 || !cas_acq_rel_acquire_u32(&rt->closing, &expected, 1))
         return;
-    struct current *current = pawl__current();
-    current->in_callback = true;
     for (unsigned i = 0; i < rt->shard_count; i++)
-        pawl__shard_close(&rt->shards[i]);
-    current->in_callback = false;
+        if (pawl__shard_close(&rt->shards[i])) /* relaxed: an earlier one has been told of by who armed it */
+            pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&rt->shards[i].next_deadline));
     pawl__runtime_quiet(rt);
 }
 

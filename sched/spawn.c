@@ -94,8 +94,9 @@ static void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl
 static void take_back(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
 {
     store_release_u64(&task->state, TASK_FREE);
-    runtime_count(rt, worker, finished, 1);
     pawl__task_discard(rt, task);
+    runtime_count_finished(rt, worker);
+    pawl__runtime_quiet(rt); /* who waits for the last task may have counted this one */
 }
 
 void pawl__task_start(struct pawl_runtime *rt, struct pawl_task *task)

@@ -37,8 +37,11 @@ static void tell_driver(struct pawl_runtime *rt, const struct shard *shard)
 void pawl__entry_arm(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t deadline_ns)
 {
     struct shard *shard = shard_of_caller(rt);
-    if (pawl__shard_arm(shard, entry, clock_tick_of_deadline(&rt->clock, deadline_ns), true) == SHARD_DONE_EARLIER)
+    enum shard_answer answer = pawl__shard_arm(shard, entry, clock_tick_of_deadline(&rt->clock, deadline_ns), true);
+    if (answer == SHARD_DONE_EARLIER)
         tell_driver(rt, shard);
+    else
+        PAWL_ASSERT(answer == SHARD_DONE);
 }
 
 bool pawl__entry_arm_tick(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t tick)

@@ -64,11 +64,21 @@ static void push_inbox(struct worker *worker, struct pawl_task *task)
         pawl__unpark(worker->parker);
 }
 
-/* Of the tasks in the own ring this worker takes one; if there are more, another is to see to them. */
+/* Of the tasks that wait here this worker takes one, unless it has one in hand; if there are more, another worker is to
+ * see to them. */
 static void share(struct worker *worker)
 {
-    if (queue_length(&worker->queue) > 1)
+    uint64_t waiting = queue_length(&worker->queue) + queue_has_slot(&worker->queue);
+    if (waiting > (worker->handed != NULL ? 0 : 1))
         pawl__notify(worker->runtime);
+}
+
+/* Edge park.seat: an empty seat is to be taken by somebody who sleeps on a condvar. Whoever was woken for that may have
+ * found work instead, so each that leaves the driver or stops searching asks again. */
+static void see_to_seat(struct pawl_runtime *rt, const struct worker *except)
+{
+    if (idle_sleeping(&rt->idle) > 0 && load_seq_cst_u32(&rt->driver.understudy.taken) == 0)
+        wake_one(rt, AT_CONDVAR, except);
 }
 
 void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
@@ -96,6 +106,7 @@ static void leave_driver(struct pawl_runtime *rt)
     pawl__driver_unlock(&rt->driver);
     if (idle_sleeping(&rt->idle) > 0)
         pawl__understudy_set_alarm(&rt->driver.understudy);
+    see_to_seat(rt, NULL);
 }
 
 static void turn_driver(struct worker *worker, uint64_t now_ns)
@@ -122,6 +133,14 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
     share(worker);
 }
 
+static void close_shards(struct worker *worker)
+{
+    worker->current.in_callback = true;
+    pawl__runtime_close_shards(worker->runtime);
+    worker->current.in_callback = false;
+    share(worker);
+}
+
 void pawl__worker_look_at_clock(struct worker *worker)
 {
     enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
@@ -137,7 +156,7 @@ void pawl__worker_look_at_clock(struct worker *worker)
     if (now_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))
         turn_driver(worker, now_ns);
     if (PAWL_UNLIKELY(runtime_phase(rt) >= PHASE_CANCELLING))
-        pawl__runtime_close_shards(rt);
+        close_shards(worker);
 }
 
 /* ---- running a task ---- */
@@ -150,9 +169,7 @@ static void finish(struct worker *worker, struct pawl_task *task)
     task->stack = NULL;
     if (pawl__task_finish(task))
         share(worker);
-    /* edge counters.finished: release; pairs with the acquire in pawl__runtime_live_tasks: who counts this task as
-     * finished counts it, and those it spawned, as spawned */
-    store_release_u64(&worker->counters.finished, load_relaxed_u64(&worker->counters.finished) + 1);
+    runtime_count_finished(worker->runtime, worker);
 }
 
 static void begin(struct worker *worker, struct pawl_task *task)
@@ -181,7 +198,9 @@ static bool begin_next_here(struct worker *worker)
     worker->until_clock--;
     worker->until_inject--;
     worker->current.task = NULL;
+    worker->handed = next;
     finish(worker, task);
+    worker->handed = NULL;
     next->stack = stack;
     begin(worker, next);
     return true;
@@ -310,8 +329,12 @@ static struct pawl_task *next_task(struct worker *worker)
     }
     if (--worker->until_inject == 0) {
         worker->until_inject = WORKER_INJECT_INTERVAL;
-        if ((task = take_from_outside(worker)) != NULL)
+        if ((task = take_from_outside(worker)) != NULL) {
+            worker->handed = task; /* what waits here waits longer than share thought */
+            share(worker);
+            worker->handed = NULL;
             return task;
+        }
     }
     task = next_own_task(worker);
     return task != NULL ? task : take_from_outside(worker);
@@ -332,8 +355,10 @@ bool pawl__work_anywhere(struct pawl_runtime *rt)
 static void stop_searching(struct worker *worker)
 {
     struct pawl_runtime *rt = worker->runtime;
+    bool last = idle_stop_searching(&rt->idle);
     worker->searching = false;
-    if (!idle_stop_searching(&rt->idle) || idle_sleeping(&rt->idle) == 0)
+    see_to_seat(rt, NULL);
+    if (!last || idle_sleeping(&rt->idle) == 0)
         return;
     pawl__fence_heavy(&rt->fences);
     if (pawl__work_anywhere(rt))
@@ -362,9 +387,7 @@ static bool last_look(void *context)
 static void seat_left(void *context)
 {
     const struct parking *parking = context;
-    struct pawl_runtime *rt = parking->worker->runtime;
-    if (idle_sleeping(&rt->idle) > 0)
-        wake_one(rt, AT_CONDVAR, parking->worker); /* which may itself still count as asleep */
+    see_to_seat(parking->worker->runtime, parking->worker); /* which may itself still count as asleep */
 }
 
 static void park(struct worker *worker)
@@ -431,9 +454,10 @@ void *pawl__worker_main(void *arg)
             run(worker, task);
             continue;
         }
-        if (runtime_phase(rt) == PHASE_CANCELLING)
-            pawl__runtime_close_shards(rt);
-        park(worker);
+        if (runtime_phase(rt) == PHASE_CANCELLING && load_acquire_u32(&rt->closing) == 0)
+            close_shards(worker);
+        else
+            park(worker);
     }
     if (rt->hooks.thread_stop != NULL)
         rt->hooks.thread_stop(rt->hooks.context, (int)worker->index);

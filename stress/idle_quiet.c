@@ -16,6 +16,8 @@
 #define WINDOW_MAX_NS PAWL_SEC(5)
 #define WINDOW_MIN_NS PAWL_MS(500)
 #define SETTLE_NS PAWL_MS(300)
+#define SETTLE_TRIES 20
+#define LOOK_NS PAWL_MS(100)
 
 enum { ARMED, CANCELLED, WINDOW_MS, THREADS, SWITCHES, CPU_NS, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
@@ -179,22 +181,48 @@ static uint64_t window_length(const struct round *round)
     return left_ns < WINDOW_MIN_NS ? WINDOW_MIN_NS : left_ns;
 }
 
+/* What the threads have used since *last, after a while, which becomes *last. */
+static struct usage use_since(struct usage *last, const struct threads *threads, uint64_t duration_ns)
+{
+    stress_sleep(duration_ns);
+    struct usage now = use_of(threads);
+    struct usage used = {now.switches - last->switches, now.cpu_ns - last->cpu_ns};
+    *last = now;
+    return used;
+}
+
+static bool is_zero(struct usage usage)
+{
+    return usage.switches == 0 && usage.cpu_ns == 0;
+}
+
+/* The last of the arming may still be on its way through a busy machine. */
+static void settle(const struct threads *threads)
+{
+    struct usage last = use_of(threads);
+    for (int i = 0; i < SETTLE_TRIES; i++)
+        if (is_zero(use_since(&last, threads, SETTLE_NS)))
+            return;
+    stress_fail("an idle runtime has not come to rest in %d times %d ms", SETTLE_TRIES, (int)(SETTLE_NS / PAWL_MS(1)));
+}
+
 static void watch_window(const struct round *round, const struct pawl_runtime *rt, const struct threads *threads)
 {
-    uint64_t length_ns = window_length(round);
+    uint64_t length_ns = window_length(round), watched_ns = 0;
     struct pawl_metrics before = read_metrics(rt);
-    struct usage start = use_of(threads);
-    stress_sleep(length_ns);
-    struct usage end = use_of(threads);
-    struct pawl_metrics after = read_metrics(rt);
-
-    count_more(WINDOW_MS, length_ns / PAWL_MS(1));
+    struct usage last = use_of(threads);
     count_more(THREADS, (uint64_t)threads->count);
-    count_more(SWITCHES, end.switches - start.switches);
-    count_more(CPU_NS, end.cpu_ns - start.cpu_ns);
-    CHECK(end.switches == start.switches && end.cpu_ns == start.cpu_ns,
-          "an idle runtime's %d threads made %" PRIu64 " context switches and ran for %" PRIu64 " ns", threads->count,
-          end.switches - start.switches, end.cpu_ns - start.cpu_ns);
+    for (; watched_ns < length_ns; watched_ns += LOOK_NS) {
+        struct usage usage = use_since(&last, threads, LOOK_NS);
+        count_more(SWITCHES, usage.switches);
+        count_more(CPU_NS, usage.cpu_ns);
+        count_more(WINDOW_MS, LOOK_NS / PAWL_MS(1));
+        CHECK(is_zero(usage),
+              "%" PRIu64 " ms into the window the %d threads of an idle runtime made %" PRIu64
+              " context switches and ran for %" PRIu64 " ns",
+              watched_ns / PAWL_MS(1), threads->count, usage.switches, usage.cpu_ns);
+    }
+    struct pawl_metrics after = read_metrics(rt);
     CHECK(memcmp(&before, &after, sizeof before) == 0,
           "an idle runtime's counters moved: %" PRIu64 " parks, %" PRIu64 " driver turns, %" PRIu64 " task runs",
           after.parks - before.parks, after.driver_turns - before.driver_turns, after.task_runs - before.task_runs);
@@ -210,10 +238,10 @@ static void run(const struct round *round)
     struct pawl_runtime *rt = stress_runtime_create(&o);
     arm_all(rt, timers, round->seed);
     CHECK(pawl_runtime_wait_idle(rt, PAWL_NEVER) == 0, "pawl_runtime_wait_idle did not return 0");
-    stress_sleep(SETTLE_NS);
     list_threads(&threads);
     subtract_threads(&threads, &others);
     CHECK(threads.count >= round->workers, "%d threads for %d workers", threads.count, round->workers);
+    settle(&threads);
     watch_window(round, rt, &threads);
     cancel_all(timers);
     stress_runtime_shutdown(rt, 0);

@@ -278,12 +278,12 @@ bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
     return earliest != TICK_NEVER;
 }
 
-void pawl__shard_close(struct shard *shard)
+bool pawl__shard_close(struct shard *shard)
 {
     lock_acquire(&shard->lock);
     shard->closed = true;
     lock_release(&shard->lock);
-    pawl__shard_turn(shard, 0);
+    return pawl__shard_turn(shard, 0);
 }
 
 bool pawl__shard_closed(struct shard *shard)

@@ -81,8 +81,9 @@ bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry);
  * than it was before the turn said NEVER, steps 2 and 3 are owed. */
 bool pawl__shard_turn(struct shard *shard, uint64_t now_tick);
 
-/* Completes every pending timer with -ESHUTDOWN, or has the thread do it that is turning the shard. */
-void pawl__shard_close(struct shard *shard);
+/* Completes every pending timer with -ESHUTDOWN, or has the thread do it that is turning the shard.
+ * Returns what the turn does. */
+bool pawl__shard_close(struct shard *shard);
 
 /* Has close completed every timer, and does no callback run? */
 bool pawl__shard_closed(struct shard *shard);

@@ -165,6 +165,19 @@ class Sums(Case):
         self.assertSucceeds(done)
         self.assertSums(done, *expected)
 
+    def test_what_is_half_in_memory_is_read_whole(self):
+        expected = []
+        for i in range(1, 30):
+            data = os.urandom(5 * BUFFER + i)
+            path = self.make(b"%d" % i, data)
+            expected.append(line(data, path))
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), i * 20480, 0, os.POSIX_FADV_DONTNEED)
+        done = run(self.tree)
+        self.assertSucceeds(done)
+        self.assertSums(done, *expected)
+
     def test_a_timeout_that_does_not_pass_changes_nothing(self):
         self.make_odd_names()
         done = run("--timeout", "1h", self.tree)
@@ -310,11 +323,16 @@ class Walks(Case):
         self.assertSums(done, line(b"deep", path))
 
     def test_many_files_need_few_descriptors(self):
-        for i in range(1000):
-            self.make(b"%d/%d" % (i % 100, i), b"x" * (i % 7) * BUFFER)
-        done = run("--jobs", "2", self.tree, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
-        self.assertSucceeds(done)
-        self.assertEqual(in_order(done.stdout), by_sha256sum(self.tree))
+        """Long ones, so that their tasks yield and others start; without a limit all would be open at once."""
+        for i in range(200):
+            os.truncate(self.make(b"%d/%d" % (i % 20, i), b"x%d" % i), 20 * BUFFER)
+        expected = by_sha256sum(self.tree)
+        for reads in ["auto", "inline", "pool"]:
+            with self.subTest(reads=reads):
+                done = run("--jobs", "2", "--reads", reads, self.tree,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)))
+                self.assertSucceeds(done)
+                self.assertEqual(in_order(done.stdout), expected)
 
     def make_specials(self):
         os.mkfifo(os.path.join(self.tree, b"fifo"))

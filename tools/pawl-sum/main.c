@@ -20,6 +20,9 @@ enum { EXIT_ALL_SUMMED = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2 };
 #define OPEN_PER_WORKER 2
 #define OPEN_ON_POOL 64
 
+/* Descriptors for all else: standard streams, the scout's directory, and what the runtime has. */
+#define DESCRIPTORS_KEPT 20
+
 /* Walkers: a worker each, but a few more where they may wait for a disk. */
 #define WALKERS_MAX 16
 #define WALKERS_ON_POOL 8
@@ -47,6 +50,15 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* How many of `wanted` files fit beside the walkers' directories; at least 1, whose own error says the rest. */
+static unsigned files_within_limit(unsigned wanted, unsigned walkers)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted + walkers + DESCRIPTORS_KEPT)
+        return wanted;
+    return limit.rlim_cur > walkers + DESCRIPTORS_KEPT ? (unsigned)limit.rlim_cur - walkers - DESCRIPTORS_KEPT : 1;
+}
+
 static unsigned least(unsigned a, unsigned b)
 {
     return a < b ? a : b;
@@ -68,7 +80,8 @@ static bool sum_init(struct sum *sum, int workers)
     gate_init(&sum->standard_input, 1);
     walk_init(&sum->walk, walkers);
     output_init(&sum->output);
-    return hashers_init(&sum->hashers, most(count * OPEN_PER_WORKER, pool ? OPEN_ON_POOL : 0));
+    unsigned files = most(count * OPEN_PER_WORKER, pool ? OPEN_ON_POOL : 0);
+    return hashers_init(&sum->hashers, files_within_limit(files, walkers));
 }
 
 static void sum_fini(struct sum *sum)

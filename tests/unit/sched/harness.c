@@ -145,6 +145,12 @@ uint64_t in_ns(uint64_t duration_ns)
     return pawl_saturating_add(pawl_now(NULL), duration_ns);
 }
 
+void spin_until(uint64_t deadline_ns)
+{
+    while (pawl_now(NULL) < deadline_ns) {
+    }
+}
+
 /* ---- the allocator ---- */
 
 static void *allocate(void *context, size_t size, size_t alignment)

@@ -69,6 +69,9 @@ static inline void *pointer_of(intptr_t value)
 /* An instant from now. */
 uint64_t in_ns(uint64_t duration_ns);
 
+/* Keeps the processor busy, to meet others at chosen moments of a race. */
+void spin_until(uint64_t deadline_ns);
+
 /* An allocator that counts, and fails on demand. */
 struct counting_allocator {
     PAWL_ATOMIC(uint64_t) allocations, live, live_bytes;
