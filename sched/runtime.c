@@ -303,7 +303,8 @@ int pawl_worker_index(void)
 
 int pawl_runtime_workers(const struct pawl_runtime *rt)
 {
-    return rt == NULL ? -EINVAL : (int)rt->worker_count;
+    int error = runtime_usable(rt);
+    return error != 0 ? error : (int)rt->worker_count;
 }
 
 /* ---- for the other files ---- */

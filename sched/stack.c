@@ -40,7 +40,7 @@ void pawl__stack_pool_init(struct stack_pool *pool, const struct pawl_allocator 
 {
     pool->allocator = *allocator;
     pool->page = (size_t)sysconf(_SC_PAGESIZE);
-    pool->size = round_to_pages(pool, stack_size) + pool->page;
+    pool->size = round_to_pages(pool, stack_size + STACK_COLOURS * PAWL_CACHE_LINE) + pool->page;
     pool->limit = limit;
     pool->slack = (uint64_t)caches * (STACK_CACHE_MAX + 1);
 }

@@ -89,7 +89,7 @@ PAWL_API struct pawl_runtime *pawl_current(void);
 /* Index of the worker that the caller runs on now, -1 outside a worker. */
 PAWL_API int pawl_worker_index(void);
 
-/* Number of workers; -EINVAL for NULL. */
+/* Number of workers; -EINVAL for NULL, -EPERM in a forked child. */
 PAWL_API int pawl_runtime_workers(const struct pawl_runtime *rt);
 
 /* From a plain thread: blocks until no task is runnable or running and no blocking call is in progress.

@@ -58,8 +58,8 @@ void thread_join(pthread_t thread);
 
 /* Task functions. */
 void *return_arg(void *arg);
-void *wait_for_event(void *arg);  /* struct event: keeps its worker until then */
-void *sleep_for_ever(void *arg);  /* returns the error, as a pointer */
+void *wait_for_event(void *arg); /* struct event: keeps its worker until then */
+void *sleep_for_ever(void *arg); /* returns the error, as a pointer */
 
 static inline void *pointer_of(intptr_t value)
 {

@@ -233,8 +233,8 @@ Test(cancel_id, of_itself_is_in_progress)
 
 Test(cancel_id, knows_only_its_own_ids)
 {
-    static const uint64_t never_were[] = {0, 1, 2, 4096, UINT64_C(1) << 26, UINT64_C(1) << 50, UINT64_MAX,
-                                          UINT64_MAX - 1, INT64_MAX};
+    static const uint64_t never_were[] = {
+        0, 1, 2, 4096, UINT64_C(1) << 26, UINT64_C(1) << 50, UINT64_MAX, UINT64_MAX - 1, INT64_MAX};
     struct subject subject = {.due_ns = 0}, theirs = {.due_ns = 0};
     struct pawl_runtime *rt = start(1), *other = start(1);
     for (size_t i = 0; i < COUNT_OF(never_were); i++)

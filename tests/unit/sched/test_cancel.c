@@ -63,7 +63,7 @@ static void *yield_until_told(void *arg)
 
 Test(cancel, wakes_a_task_from_each_suspending_call)
 {
-    static pawl_task_fn *const functions[] = {sleep_long,   sleep_for_ever, suspend_long,
+    static pawl_task_fn *const functions[] = {sleep_long,       sleep_for_ever, suspend_long,
                                               suspend_for_ever, join_long,      yield_until_told};
     struct pawl_runtime *rt = start(2);
     struct pawl_task *other = spawn(rt, suspend_for_ever, NULL);

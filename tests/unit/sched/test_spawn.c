@@ -341,7 +341,11 @@ Test(spawn, names_a_task_and_cuts_the_name)
         const char *given;
         char cut[16];
     } names[] = {
-        {NULL, ""}, {"", ""}, {"a", "a"}, {"fifteen letters", "fifteen letters"}, {"sixteen letters!", "sixteen letters"},
+        {NULL, ""},
+        {"", ""},
+        {"a", "a"},
+        {"fifteen letters", "fifteen letters"},
+        {"sixteen letters!", "sixteen letters"},
     };
     struct pawl_runtime *rt = start(1);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -392,7 +396,8 @@ static void *use_most_of_stack(void *size)
 
 Test(spawn, gives_a_stack_of_the_size_asked)
 {
-    static const size_t sizes[] = {(size_t)16 * 1024, (size_t)16 * 1024 + 1, (size_t)1024 * 1024, (size_t)64 * 1024 * 1024};
+    static const size_t sizes[] = {(size_t)16 * 1024, (size_t)16 * 1024 + 1, (size_t)1024 * 1024,
+                                   (size_t)64 * 1024 * 1024};
     struct pawl_runtime *rt = start(2);
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct pawl_task_options o = options();
@@ -491,6 +496,7 @@ Test(spawn, runs_a_task_from_outside_beside_tasks_that_are_always_ready)
     pawl_detach(spawn(rt, set_event, &ran));
     event_wait(&ran);
     event_set(&stop);
+    cr_assert_eq(pawl_runtime_shutdown(rt, PATIENCE_NS), 0); /* the last ones may still spawn */
     finish(rt);
 }
 
@@ -504,6 +510,7 @@ Test(spawn, runs_a_task_for_one_worker_beside_tasks_that_are_always_ready)
     cr_assert_eq(pawl_spawn_with(rt, &o, set_event, &ran, NULL), 0);
     event_wait(&ran);
     event_set(&stop);
+    cr_assert_eq(pawl_runtime_shutdown(rt, PATIENCE_NS), 0); /* the last ones may still spawn */
     finish(rt);
 }
 

@@ -8,10 +8,10 @@
 struct subject {
     struct pawl_timer timer;
     PAWL_ATOMIC(uint32_t) calls;
-    int status;                     /* of the last call */
-    uint64_t deadline_ns;           /* CHECKed not to be in the future */
-    enum pawl_timer_state inside;   /* what the state was in the callback */
-    struct event called, *hold;     /* hold: to be waited for in the callback */
+    int status;                   /* of the last call */
+    uint64_t deadline_ns;         /* CHECKed not to be in the future */
+    enum pawl_timer_state inside; /* what the state was in the callback */
+    struct event called, *hold;   /* hold: to be waited for in the callback */
 };
 
 static void on_fire(struct pawl_timer *timer, void *arg, int status)

@@ -57,9 +57,8 @@ static void cancel_sync_others(struct pawl_timer *timer, void *arg, int status)
     event_set(&others[2].called);
 }
 
-static void *occupy_second_worker(void *arg)
+static void *arm_and_stay(void *arg)
 {
-    /* a worker of its own turns its own shard between tasks, so two callbacks can run at once */
     CHECK_EQ(pawl_timer_arm(NULL, &held.timer, 0), 0);
     while (!event_is_set(&held.called))
         CHECK_EQ(pawl_yield(), 0);
@@ -76,13 +75,14 @@ Test(callback, may_cancel_others_but_not_wait_for_one_that_runs)
     pawl_timer_init(&held.timer, hold, NULL);
     pawl_timer_init(&timer, cancel_sync_others, others);
     /* the one that runs is another runtime's: two callbacks at once, whoever turns what */
-    pawl_detach(spawn(other, occupy_second_worker, NULL));
+    struct pawl_task *occupier = spawn(other, arm_and_stay, NULL);
     event_wait(&held.called);
     cr_assert_eq(pawl_timer_arm(rt, &others[0].timer, in_ns(HOUR_NS)), 0);
     cr_assert_eq(pawl_timer_arm(rt, &timer, 0), 0);
     event_wait(&others[2].called);
     cr_assert_eq(pawl_timer_cancel_sync(&timer), -EALREADY);
     event_set(&held.go_on);
+    join(occupier);
     finish(other);
     finish(rt);
 }
@@ -229,8 +229,7 @@ Test(timers, may_be_asked_about_after_the_runtime)
     struct {
         struct subject *subject;
         enum pawl_timer_state state;
-    } expected[] = {
-        {&fired, PAWL_TIMER_FIRED}, {&cancelled, PAWL_TIMER_CANCELLED}, {&completed, PAWL_TIMER_SHUTDOWN}};
+    } expected[] = {{&fired, PAWL_TIMER_FIRED}, {&cancelled, PAWL_TIMER_CANCELLED}, {&completed, PAWL_TIMER_SHUTDOWN}};
     for (size_t i = 0; i < COUNT_OF(expected); i++) {
         struct pawl_timer *timer = &expected[i].subject->timer;
         cr_assert_eq(pawl_timer_state(timer), expected[i].state);

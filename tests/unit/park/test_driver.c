@@ -1,0 +1,232 @@
+/* The driver: its try-lock, what it sleeps toward, and who wakes it. */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "park/driver.h"
+
+enum { SHARDS = 3, LEVELS = 7, TICK_NS = 1000 };
+
+static uint64_t now_ns = 1000000;
+static struct clock test_clock;
+static struct fences fences;
+static struct wheel_level levels[SHARDS][LEVELS];
+static struct shard shards[SHARDS];
+static struct driver driver;
+
+static uint64_t read_now(void *context)
+{
+    (void)context;
+    return now_ns;
+}
+
+static void init(void)
+{
+    test_clock = (struct clock){.now_ns = read_now, .tick_ns = TICK_NS};
+    pawl__fences_init(&fences);
+    for (unsigned i = 0; i < SHARDS; i++)
+        pawl__shard_init(&shards[i], &test_clock, i + 1, levels[i], LEVELS);
+    cr_assert_eq(pawl__driver_init(&driver, &test_clock, &fences, shards, SHARDS), 0);
+}
+
+static void fini(void)
+{
+    pawl__driver_fini(&driver);
+}
+
+TestSuite(driver, .init = init, .fini = fini);
+
+static unsigned fired;
+
+static void on_fire(struct pawl_timer *timer, void *arg, int status)
+{
+    (void)timer, (void)arg, (void)status;
+    fired++;
+}
+
+/* As a thread that is no worker does it. */
+static void arm(unsigned shard, struct timer_entry *entry, uint64_t deadline_ns)
+{
+    entry_init_callback(entry, on_fire, NULL);
+    enum shard_answer answer =
+        pawl__shard_arm(&shards[shard], entry, clock_tick_of_deadline(&test_clock, deadline_ns), false);
+    cr_assert(answer == SHARD_DONE || answer == SHARD_DONE_EARLIER);
+    if (answer == SHARD_DONE_EARLIER)
+        pawl__driver_deadline_moved(&driver, deadline_ns);
+}
+
+/* Was the descriptor written since it was last asked? */
+static bool was_woken(void)
+{
+    uint64_t count;
+    struct pollfd fd = {.fd = driver.reactor.wake_fd, .events = POLLIN};
+    return poll(&fd, 1, 0) == 1 && read(driver.reactor.wake_fd, &count, sizeof count) > 0;
+}
+
+/* ---- the try-lock ---- */
+
+Test(driver, is_held_by_one)
+{
+    for (int i = 0; i < 3; i++) {
+        cr_assert(pawl__driver_try_lock(&driver));
+        cr_assert_not(pawl__driver_try_lock(&driver));
+        pawl__driver_unlock(&driver);
+    }
+}
+
+static PAWL_ATOMIC(uint32_t) inside;
+static uint64_t held_count; /* plain: the lock guards it, ThreadSanitizer looks on */
+
+static void *hold_often(void *arg)
+{
+    for (int i = 0; i < 20000;) {
+        if (!pawl__driver_try_lock(&driver))
+            continue;
+        if (fetch_add_acq_rel_u32(&inside, 1) != 0)
+            arg = &driver; /* two at once */
+        held_count++;
+        fetch_add_acq_rel_u32(&inside, UINT32_MAX);
+        pawl__driver_unlock(&driver);
+        i++;
+    }
+    return arg;
+}
+
+Test(driver, is_held_by_one_of_several_threads)
+{
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, hold_often, NULL), 0);
+    for (size_t i = 0; i < 3; i++) {
+        void *wrong = NULL;
+        cr_assert_eq(pthread_join(threads[i], &wrong), 0);
+        cr_assert_null(wrong);
+    }
+    cr_assert_eq(held_count, 60000);
+}
+
+/* ---- what it sleeps toward ---- */
+
+Test(driver, sleeps_toward_the_earliest_of_all_shards)
+{
+    struct timer_entry entries[SHARDS];
+    cr_assert_eq(pawl__driver_prepare(&driver), PAWL_NEVER);
+    pawl__driver_awake(&driver);
+    arm(0, &entries[0], 3000000);
+    cr_assert_eq(pawl__driver_prepare(&driver), 3000000);
+    pawl__driver_awake(&driver);
+    arm(2, &entries[2], 2000000);
+    arm(1, &entries[1], 4000000);
+    cr_assert_eq(pawl__driver_prepare(&driver), 2000000);
+    pawl__driver_awake(&driver);
+    cr_assert_eq(pawl__shard_cancel(&shards[2], &entries[2]), SHARD_DONE);
+    cr_assert_eq(pawl__driver_prepare(&driver), 3000000, "not toward what was cancelled");
+    pawl__driver_awake(&driver);
+    cr_assert_eq(entry_extend(&entries[0], 9000), ENTRY_EXTENDED);
+    cr_assert_eq(pawl__driver_prepare(&driver), 4000000, "not toward what was pushed later");
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, sleeps_not_at_all_past_what_is_due)
+{
+    struct timer_entry entry;
+    arm(1, &entry, 0);
+    uint64_t wake_at = pawl__driver_prepare(&driver);
+    cr_assert_leq(wake_at, now_ns);
+    cr_assert_neq(wake_at, 0, "0 says awake");
+    cr_assert(pawl__driver_due(&driver, now_ns));
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, sees_what_was_armed_after_it_prepared)
+{
+    struct timer_entry later, earlier;
+    arm(0, &later, 3000000);
+    uint64_t wake_at = pawl__driver_prepare(&driver);
+    cr_assert(pawl__driver_unchanged(&driver, wake_at));
+    arm(1, &earlier, 2999000);
+    cr_assert_not(pawl__driver_unchanged(&driver, wake_at));
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, knows_what_is_due)
+{
+    struct timer_entry entry;
+    cr_assert_not(pawl__driver_due(&driver, UINT64_MAX - 1));
+    arm(2, &entry, 3000000);
+    cr_assert_not(pawl__driver_due(&driver, 2999999));
+    cr_assert(pawl__driver_due(&driver, 3000000));
+    cr_assert(pawl__driver_due(&driver, UINT64_MAX));
+}
+
+/* ---- who wakes it ---- */
+
+Test(driver, that_sleeps_is_woken_by_an_earlier_deadline_once)
+{
+    struct timer_entry entries[4];
+    arm(0, &entries[0], 5000000);
+    cr_assert_not(was_woken(), "it was awake");
+    cr_assert_eq(pawl__driver_prepare(&driver), 5000000);
+    arm(1, &entries[1], 6000000);
+    cr_assert_not(was_woken(), "a later deadline");
+    arm(1, &entries[2], 4000000);
+    cr_assert(was_woken());
+    arm(2, &entries[3], 3000000);
+    cr_assert_not(was_woken(), "it is on its way");
+    pawl__driver_awake(&driver);
+    cr_assert_eq(pawl__driver_prepare(&driver), 3000000);
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, that_sleeps_for_ever_is_woken_by_the_first_deadline)
+{
+    struct timer_entry entry;
+    cr_assert_eq(pawl__driver_prepare(&driver), PAWL_NEVER);
+    arm(0, &entry, UINT64_MAX / 2);
+    cr_assert(was_woken());
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, that_sleeps_is_not_woken_by_a_deadline_that_equals_its_own)
+{
+    struct timer_entry first, second, never;
+    arm(0, &first, 5000000);
+    cr_assert_eq(pawl__driver_prepare(&driver), 5000000);
+    arm(1, &second, 5000000);
+    cr_assert_not(was_woken());
+    arm(2, &never, PAWL_NEVER);
+    cr_assert_not(was_woken());
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, that_is_awake_is_not_written_to)
+{
+    static struct timer_entry entries[100];
+    for (uint64_t i = 0; i < 100; i++)
+        arm((unsigned)(i % SHARDS), &entries[i], 5000000 - i * 1000);
+    cr_assert_not(was_woken());
+    cr_assert_eq(pawl__driver_prepare(&driver), 5000000 - 99 * 1000);
+    pawl__driver_awake(&driver);
+    cr_assert_eq(load_acquire_u64(&driver.wake_at), 0);
+}
+
+/* ---- turning ---- */
+
+Test(driver, turns_all_shards_in_which_something_is_due)
+{
+    struct timer_entry entries[SHARDS], later;
+    for (unsigned i = 0; i < SHARDS; i++)
+        arm(i, &entries[i], 2000000 + i * 1000);
+    arm(0, &later, 9000000);
+    pawl__driver_turn(&driver, 1999999);
+    cr_assert_eq(fired, 0);
+    pawl__driver_turn(&driver, 2001000);
+    cr_assert_eq(fired, 2);
+    cr_assert_eq(pawl__driver_turned_at(&driver), 2001000);
+    pawl__driver_turn(&driver, 2002000);
+    cr_assert_eq(fired, 3);
+    cr_assert_eq(pawl__driver_prepare(&driver), 9000000);
+    pawl__driver_awake(&driver);
+}
