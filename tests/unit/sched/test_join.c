@@ -219,10 +219,6 @@ static void *race_to_join(void *task)
     return NULL;
 }
 
-struct own_handle {
-    struct pawl_task *task;
-};
-
 static void *end_about_then(void *arg)
 {
     (void)arg;
