@@ -149,9 +149,13 @@ static int shut_down(struct pawl_runtime *rt, uint64_t grace_ns)
     if (runtime_phase(rt) == PHASE_DRAINING)
         await(rt, no_task_left, pawl_saturating_add(monotonic_now_ns(), grace_ns));
     cancel_everything(rt);
-    uint64_t patience_ns = grace_ns > PAWL_SEC(1) ? grace_ns : PAWL_SEC(1);
-    if (!await(rt, all_ended, pawl_saturating_add(monotonic_now_ns(), patience_ns)))
-        return -ETIMEDOUT;
+    uint64_t patience_ns = grace_ns > PAWL_SEC(1) ? grace_ns : PAWL_SEC(1), left = UINT64_MAX;
+    while (!await(rt, all_ended, pawl_saturating_add(monotonic_now_ns(), patience_ns))) {
+        uint64_t former = left; /* half a million tasks take their time: as long as they end, none is stuck */
+        left = pawl__runtime_live_tasks(rt);
+        if (left >= former)
+            return -ETIMEDOUT;
+    }
     pawl__runtime_stop(rt);
     return 0;
 }

@@ -71,8 +71,9 @@ PAWL_API int pawl_runtime_create(struct pawl_runtime **out, const struct pawl_op
  * Errors: -EDEADLK (called inside a runtime), and those of pawl_spawn. */
 PAWL_API int pawl_runtime_run(struct pawl_runtime *rt, pawl_task_fn *fn, void *arg, void **result);
 
-/* Drains for at most grace_ns, cancels what is left, waits for it as long again but at least a second, and stops.
- * Blocks. 0 also when it was stopped already; -ETIMEDOUT: a task never yielded, call again; -EDEADLK: from inside. */
+/* Drains for at most grace_ns, cancels what is left, waits for it as long again but at least a second, and longer as
+ * long as tasks end, and stops. Blocks. 0 also when it was stopped already; -ETIMEDOUT: a task never yielded, call
+ * again; -EDEADLK: from inside. */
 PAWL_API int pawl_runtime_shutdown(struct pawl_runtime *rt, uint64_t grace_ns);
 
 /* Frees the runtime; shuts it down without grace if that has not been done. NULL: nothing, 0. -EDEADLK: from inside;

@@ -45,7 +45,8 @@ PAWL_API int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, u
 /* Moves a pending timer later or earlier; -EALREADY if it is not pending. */
 PAWL_API int pawl_timer_reset(struct pawl_timer *timer, uint64_t deadline_ns);
 
-/* 0: it was pending and will not fire, the memory is the caller's. -EALREADY: fired, firing or not armed. */
+/* 0: it was pending and will not fire, the memory is the caller's, even if its callback, which armed it again, is still
+ * running: a callback does not touch its timer after that. -EALREADY: fired, firing or not armed. */
 PAWL_API int pawl_timer_cancel(struct pawl_timer *timer);
 
 /* As cancel, and on return the callback is not running and will not run. Blocks while it runs. -EALREADY: it was
@@ -58,8 +59,9 @@ PAWL_API enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer);
 /* Runs as a task of its own, so it may suspend; status is 0 or -ESHUTDOWN. */
 typedef void pawl_callback_fn(void *arg, int status);
 
-/* Calls fn after delay_ns. All memory is taken here. *id, unless id is NULL, is stored first and is never 0 and never
- * of another runtime. Errors as pawl_spawn. */
+/* Calls fn after delay_ns. All memory is taken here. *id, unless id is NULL, is stored before the timer can fire, and is
+ * never 0 and never of another runtime (but for one chance in 2^39); it means nothing if the call fails. Errors as
+ * pawl_spawn. */
 PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
 
 /* 0: fn will not be called, arg is the caller's. -EINPROGRESS: it is being called. -ENOENT: it has ended, or there
