@@ -21,7 +21,6 @@ struct context_shadow {
     void *fake_stack;  /* AddressSanitizer's, saved while away */
     const void *home_bottom;
     size_t home_size;
-    unsigned valgrind_id;
 };
 
 struct context {
