@@ -11,7 +11,6 @@
 #ifndef PAWL_BASE_ATOMIC_H
 #define PAWL_BASE_ATOMIC_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,6 +18,11 @@
 
 /* The widest span that two cores' prefetchers treat as one line: what keeps writers apart is aligned to it. */
 #define PAWL_CACHE_LINE 128
+
+#ifdef PAWL_MODEL
+#include "tools/model/veneer.h" /* the model checker's */
+#else
+#include <stdatomic.h>
 
 #define PAWL__DEFINE_ACCESS(suffix, T)                                                                                 \
     static inline T load_relaxed_##suffix(const PAWL_ATOMIC(T) *p)                                                     \
@@ -107,6 +111,7 @@ PAWL__DEFINE_ACCESS(u64, uint64_t)
 PAWL__DEFINE_ACCESS(ptr, void *)
 PAWL__DEFINE_ARITHMETIC(u32, uint32_t)
 PAWL__DEFINE_ARITHMETIC(u64, uint64_t)
+#endif
 
 /* A counter that one thread writes and any reads: cheaper than an RMW. */
 static inline void counter_add(PAWL_ATOMIC(uint64_t) *counter, uint64_t n)

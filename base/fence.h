@@ -14,7 +14,6 @@
 #ifndef PAWL_BASE_FENCE_H
 #define PAWL_BASE_FENCE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "base/assert.h"
@@ -28,6 +27,13 @@ void pawl__fences_init(struct fences *fences);
 
 void pawl__fence_heavy(const struct fences *fences);
 
+#ifdef PAWL_MODEL
+#include "tools/model/veneer.h"
+#define fence_full() model__fence(MODEL_SEQ_CST, MODEL__SITE("fence_full"))
+#define fence_light(fences) model__fence(MODEL_LIGHT, MODEL__SITE(#fences))
+#else
+#include <stdatomic.h>
+
 static inline void fence_full(void)
 {
     atomic_thread_fence(memory_order_seq_cst);
@@ -40,5 +46,6 @@ static inline void fence_light(const struct fences *fences)
     else
         fence_full();
 }
+#endif
 
 #endif

@@ -21,7 +21,11 @@
 #include "base/lock.h"
 #include "base/memory.h"
 
-enum { SLAB_MAGAZINE = 64, SLAB_CHUNK_SIZE = 64 * 1024 };
+/* The model checker shrinks them. */
+#ifndef SLAB_MAGAZINE
+#define SLAB_MAGAZINE 64
+#define SLAB_CHUNK_SIZE 65536 /* a power of two */
+#endif
 
 struct slab_object {
     struct slab_object *next;

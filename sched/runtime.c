@@ -13,7 +13,10 @@
 #include "sched/registry.h"
 #include "sched/timers.h"
 
-enum { PORTS_MIN = 8, PORTS_MAX = 64 };
+#ifndef PORTS_MIN
+#define PORTS_MIN 8 /* the model checker shrinks it */
+#endif
+enum { PORTS_MAX = 64 };
 
 /* ---- options ---- */
 

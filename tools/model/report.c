@@ -1,0 +1,165 @@
+/* What a person reads. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/model/checker.h"
+
+const char *report_verdict(enum model_verdict verdict)
+{
+    static const char *const names[] = {"clean",    "assertion", "data race",     "deadlock",
+                                        "livelock", "leak",      "memory misuse", "crash"};
+    return names[verdict];
+}
+
+extern char __executable_start[];
+
+static bool is_position_independent(void)
+{
+    return (uintptr_t)__executable_start > UINT64_C(0x10000000);
+}
+
+/* The shell's answer, without its line end; false: none. */
+static bool ask(const char *command, char *text, size_t size)
+{
+    FILE *pipe = popen(command, "r");
+    if (pipe == NULL)
+        return false;
+    bool found = false;
+    while (fgets(text, (int)size, pipe) != NULL) {
+        text[strcspn(text, "\n")] = '\0';
+        char *parenthesis = strstr(text, " (");
+        if (parenthesis != NULL)
+            *parenthesis = '\0';
+        found = strchr(text, ':') != NULL && strchr(text, '?') == NULL;
+        if (found && strstr(text, "base/atomic.h") == NULL)
+            break; /* the innermost line that is not the veneer over atomics */
+    }
+    while (fgetc(pipe) != EOF) {
+    }
+    pclose(pipe);
+    return found;
+}
+
+/* Source line of an instruction, by addr2line. Run from the scheduler or a thread's stack: needs some depth. */
+void report_pc(char *text, size_t size, const void *pc)
+{
+    char program[512], command[1024];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    snprintf(text, size, "%p", pc);
+    if (pc == NULL || length <= 0)
+        return;
+    program[length] = '\0';
+    uintptr_t address = (uintptr_t)pc - 1 - (is_position_independent() ? (uintptr_t)__executable_start : 0);
+    snprintf(command, sizeof command, "addr2line -i -e '%s' 0x%lx 2>/dev/null", program, (unsigned long)address);
+    if (!ask(command, text, size))
+        snprintf(text, size, "%p", pc);
+    const char *name = strrchr(text, '/');
+    (void)name;
+}
+
+void report_site(FILE *out, const struct model_site *site)
+{
+    char text[300];
+    if (site->file != NULL && site->line > 0)
+        snprintf(text, sizeof text, "%s:%d", site->file, site->line);
+    else if (site->file != NULL)
+        text[0] = '\0';
+    else
+        report_pc(text, sizeof text, site->pc);
+    size_t length = strlen(text);
+    fprintf(out, "%-34s ", length > 34 ? text + length - 34 : text);
+}
+
+static const char *const order_names[] = {"relaxed", "acquire", "release", "acq_rel",
+                                          "seq_cst", "light",   "heavy",   "plain"};
+
+static unsigned order_number(event_ref ref)
+{
+    for (unsigned i = 0; i < checker->order_count; i++)
+        if (checker->order[i] == ref)
+            return i + 1;
+    return 0;
+}
+
+static void print_object(FILE *out, uint32_t index)
+{
+    const struct location *location = &checker->locations[index];
+    fprintf(out, "%s [%c%u]", location->name != NULL ? location->name : "object",
+            (location->address & VIRTUAL) != 0 ? '@' : '#', index);
+}
+
+/* Was a newer store there already? */
+static void print_source(FILE *out, const struct step *step)
+{
+    const struct location *location = &checker->locations[step->event.argument];
+    unsigned position = graph_position(location, step->event.rf), newer = 0;
+    event_ref self_ref = UINT32_MAX;
+    for (unsigned i = 0; i < location->read_count; i++)
+        if (step_of(location->reads[i]) == step)
+            self_ref = location->reads[i];
+    for (unsigned i = position; i < location->write_count; i++)
+        newer += order_number(location->writes[i]) < order_number(self_ref) &&
+                 !((step->event.flags & FLAG_UPDATE) != 0 && step_of(location->writes[i]) == step + 1);
+    if (step->event.rf == REF_INITIAL)
+        fputs("  from the start", out);
+    else
+        fprintf(out, "  from step %u", order_number(step->event.rf));
+    if (newer > 0)
+        fputs(", not the newest", out);
+    if ((step->event.flags & FLAG_AWAIT) != 0)
+        fputs("  (waits for another value)", out);
+}
+
+static void print_step(FILE *out, event_ref ref, unsigned number)
+{
+    const struct step *step = step_of(ref), *next = step + 1;
+    const struct event *event = &step->event;
+    bool update = event->kind == EVENT_READ && (event->flags & FLAG_UPDATE) != 0 &&
+                  ref_index(ref) + 1 < checker->threads[ref_thread(ref)].executed;
+    fprintf(out, "%5u  thread %u  ", number, ref_thread(ref));
+    report_site(out, &step->site);
+    switch (event->kind) {
+    case EVENT_READ:
+        fprintf(out, "%-7s %-8s ", update ? "update" : "load", order_names[event->order]);
+        print_object(out, event->argument);
+        fprintf(out, " = %#llx", (unsigned long long)event->value);
+        if (update)
+            fprintf(out, " -> %#llx", (unsigned long long)next->event.value);
+        print_source(out, step);
+        break;
+    case EVENT_WRITE:
+        fprintf(out, "%-7s %-8s ", "store", order_names[event->order]);
+        print_object(out, event->argument);
+        fprintf(out, " = %#llx", (unsigned long long)event->value);
+        break;
+    case EVENT_FENCE:
+        fprintf(out, "%-7s %-8s", "fence", order_names[event->order]);
+        break;
+    case EVENT_CHOICE:
+        fprintf(out, "chooses %u of %u: %s", event->argument, event->choices, step->site.what);
+        break;
+    case EVENT_SPAWN:
+        fprintf(out, "starts thread %u", event->argument);
+        break;
+    case EVENT_JOIN:
+        fprintf(out, "joins thread %u", event->argument);
+        break;
+    default:
+        fputs("ends", out);
+    }
+    fputc('\n', out);
+}
+
+void report_execution(FILE *out)
+{
+    fputs("  step  thread    line                               operation\n", out);
+    for (unsigned i = 0; i < checker->order_count; i++) {
+        const struct event *event = &step_of(checker->order[i])->event;
+        if (event->kind == EVENT_WRITE && (event->flags & FLAG_UPDATE) != 0)
+            continue; /* printed with its load */
+        print_step(out, checker->order[i], i + 1);
+    }
+    fputs("  replay: ", out);
+    graph_print_replay(out);
+}
