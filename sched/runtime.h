@@ -67,8 +67,12 @@ struct pawl_runtime {
     struct after_table afters;
     struct blocking_pool blocking;
 
-    /* Edge runtime.quiet: who waits for rest counts itself in and then looks; who goes to sleep announces it and then
-     * looks for those (seq_cst on both sides), so one sees the other. */
+    /* Edge runtime.quiet:
+     *     who waits for rest                      who goes to sleep
+     *     1. count itself in as a waiter          1. announce it; what it did before is counted, without fences
+     *     2. fence_heavy                          2. fence_light
+     *     3. look at the counters and who sleeps  3. load the waiters; any: change the epoch, wake them
+     * Either who waits sees that all is done, or who goes to sleep sees the waiter. */
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) quiet_waiters; /* A */
     PAWL_ATOMIC(uint32_t) quiet_epoch;                             /* A changes whenever a worker goes to sleep */
     PAWL_ATOMIC(uint32_t) closing;                                 /* A 1: a worker closes the shards, or has */

@@ -27,7 +27,8 @@ uint64_t pawl__runtime_live_tasks(struct pawl_runtime *rt)
 
 void pawl__runtime_quiet(struct pawl_runtime *rt)
 {
-    if (PAWL_LIKELY(load_seq_cst_u32(&rt->quiet_waiters) == 0)) /* edge runtime.quiet */
+    fence_light(&rt->fences); /* edge runtime.quiet, step 2 of who goes to sleep */
+    if (PAWL_LIKELY(load_relaxed_u32(&rt->quiet_waiters) == 0)) /* step 3; relaxed: ordered by the fence */
         return;
     fetch_add_seq_cst_u32(&rt->quiet_epoch, 1);
     pawl__wake_all(&rt->quiet_epoch);
@@ -37,8 +38,8 @@ void pawl__runtime_quiet(struct pawl_runtime *rt)
 static bool await(struct pawl_runtime *rt, bool (*condition)(struct pawl_runtime *rt), uint64_t deadline_ns)
 {
     bool met, in_time = true;
-    fetch_add_seq_cst_u32(&rt->quiet_waiters, 1); /* edge runtime.quiet */
-    pawl__fence_heavy(&rt->fences);               /* the counters are written without fences */
+    fetch_add_seq_cst_u32(&rt->quiet_waiters, 1); /* edge runtime.quiet, step 1 of who waits */
+    pawl__fence_heavy(&rt->fences);               /* step 2 */
     for (;;) {
         uint32_t epoch = load_seq_cst_u32(&rt->quiet_epoch);
         met = condition(rt);

@@ -105,7 +105,7 @@ struct thread {
     struct step *steps;
     struct vector hb, porf, pending, fence; /* pending: an acquire fence would take it over; fence: a release fence's */
     unsigned joining;
-    unsigned spurious;           /* used up */
+    unsigned spurious, expirations; /* used up */
     unsigned round_start;        /* first event of the round that model_yield would end */
     bool timed;                  /* awaiting with a timeout that another execution lets expire */
     bool (*satisfied)(uint64_t value, uint64_t argument); /* awaiting */
@@ -266,6 +266,7 @@ void ops_unlock(const volatile void *mutex, const struct model_site *site);
 void ops_queue_join(const volatile void *key, const struct model_site *site);
 enum wait_end { WAIT_WOKEN, WAIT_SPURIOUS, WAIT_EXPIRED };
 enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, const struct model_site *site);
+bool ops_may_expire(void);
 void ops_queue_leave(const volatile void *key, const struct model_site *site);
 void ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site);
 uint64_t ops_now(const struct model_site *site);

@@ -229,12 +229,20 @@ static bool parts_update(const event_ref *stores, unsigned count, unsigned posit
            (next - 1)->event.rf == (position == 0 ? REF_INITIAL : stores[position - 1]);
 }
 
+/* A thread that waits for a store and gets one is no deviation: by default nobody waits for ever. */
+static bool is_waiting(event_ref read)
+{
+    const struct thread *thread = &checker->threads[ref_thread(read)];
+    return thread->status == THREAD_AWAITING && ref_index(read) == thread->executed - 1;
+}
+
 static void revisit(struct step *write, event_ref read)
 {
     event_ref ref = ref_of(self(), (unsigned)(write - checker->running->steps));
     const struct location *location = &checker->locations[write->event.argument];
     struct cut cut;
-    if (!cut_for_revisit(&cut, read, ref) || !may_deviate())
+    bool waiting = is_waiting(read);
+    if (!cut_for_revisit(&cut, read, ref) || (!waiting && !may_deviate()))
         return;
     event_ref *stores = checker_alloc((location->write_count + 1) * sizeof *stores);
     unsigned count = kept_stores(location, &cut, stores), first, last = count;
@@ -253,7 +261,7 @@ static void revisit(struct step *write, event_ref read)
     for (unsigned position = first; position <= last; position++)
         if (!parts_update(stores, count, position)) {
             cut.position = position;
-            explore_push(graph_write_out(&cut, checker->deviations + 1));
+            explore_push(graph_write_out(&cut, checker->deviations + !waiting));
         }
     checker_free(stores);
 }

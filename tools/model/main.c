@@ -18,7 +18,7 @@ struct options {
     unsigned only_count;
     const char *replay;
     unsigned bound;
-    bool bound_given, list, json, verbose, duplicates;
+    bool bound_given, list, json, verbose, duplicates, blocked;
     uint64_t executions_max;
     double seconds;
 };
@@ -35,6 +35,8 @@ static void usage(FILE *out, const char *program)
             "  --seconds S       stop a scenario after so long; that is a failure\n"
             "  --replay STRING   run one execution of the one scenario named, and print it\n"
             "  --duplicates      count executions that were explored twice\n"
+            "  --blocked         print the first execution that ends with a thread waiting for what other executions\n"
+            "                    bring, and stop\n"
             "  --verbose         print the execution even if it is what the scenario expects\n"
             "  --json            one JSON object a scenario\n"
             "  --help\n",
@@ -173,6 +175,10 @@ static enum end search(const struct options *options, uint64_t started)
         image = NULL;
         if (checker->found != MODEL_CLEAN)
             return END_FOUND;
+        if (options->blocked && checker->statistics.blocked > 0) {
+            report_execution(stdout);
+            return END_LIMIT;
+        }
         if (checker->statistics.executions > before) {
             keep_outcome();
             if (checker->find_duplicates)
@@ -251,7 +257,8 @@ static bool run_scenario(const struct model_scenario *scenario, const struct opt
     enum end end = search(options, started);
     progress(started, true);
     bool expected = end == END_FOUND ? checker->found == scenario->expect
-                                     : end == END_COMPLETE && scenario->expect == MODEL_CLEAN;
+                                     : end == END_COMPLETE && scenario->expect == MODEL_CLEAN &&
+                                           checker->statistics.executions > 0;
     bool agree = end != END_COMPLETE || options->replay != NULL || scenario->expect != MODEL_CLEAN ||
                  scenario->outcomes == NULL || outcomes_agree(scenario, false);
     bool passed = expected && agree && checker->duplicates == 0;
@@ -314,7 +321,7 @@ static int parse(int argc, char **argv, struct options *o)
                                           {"executions", required_argument, NULL, 'e'},
                                           {"seconds", required_argument, NULL, 's'},
                                           {"replay", required_argument, NULL, 'r'},
-                                          {"duplicates", no_argument, NULL, 'd'}, {"verbose", no_argument, NULL, 'v'},
+                                          {"duplicates", no_argument, NULL, 'd'}, {"blocked", no_argument, NULL, 'w'}, {"verbose", no_argument, NULL, 'v'},
                                           {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int c;
@@ -331,6 +338,7 @@ static int parse(int argc, char **argv, struct options *o)
         case 's': o->seconds = (double)number; break;
         case 'r': o->replay = optarg; break;
         case 'd': o->duplicates = true; break;
+        case 'w': o->blocked = true; break;
         case 'v': o->verbose = true; break;
         case 'j': o->json = true; break;
         case 'h': usage(stdout, argv[0]); return 0;

@@ -17,7 +17,7 @@
  * What it sees. Sources compiled with -fsanitize=thread, whose calls come here instead of to ThreadSanitizer: C11
  * atomics and plain accesses alike. Of the C library and the kernel: pthread threads, mutexes and condition variables;
  * malloc and its like; futex, membarrier, eventfd, timerfd, epoll, poll; CLOCK_MONOTONIC, which is virtual. A wait with
- * a timeout may expire at any point. Everything else a scenario calls must depend on nothing but its arguments.
+ * a timeout may expire at any point, as often as the scenario allows. Everything else a scenario calls must depend on nothing but its arguments.
  *
  * What it reports: failed assertions, data races, deadlocks and lost wake-ups (every thread waits), endless loops,
  * leaks, double frees, uses after free, crashes.
@@ -52,6 +52,7 @@ struct model_scenario {
     const char *const *outcomes;   /* NULL, or exactly the strings that model_outcome is to have recorded; NULL ends */
     unsigned bound;                /* 0: complete; else the number of steps that may differ from the default schedule */
     unsigned spurious;             /* spurious wake-ups and weak compare-exchange failures a thread, at most */
+    unsigned expirations;          /* waits with a timeout that expire, a thread, at most; later ones wait for ever */
 };
 
 /* The command line of a program of scenarios, NULL at the end; see --help. Returns the exit status: 0 if each scenario

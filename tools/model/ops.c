@@ -473,10 +473,16 @@ void ops_queue_leave(const volatile void *key, const struct model_site *site)
     ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQ_REL, NULL, queue_remove, self(), site);
 }
 
+bool ops_may_expire(void)
+{
+    return checker->running->expirations < checker->scenario->expirations;
+}
+
 enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, const struct model_site *site)
 {
     struct thread *thread = checker->running;
-    bool may_be_spurious = thread->spurious < checker->scenario->spurious, timed = deadline_ns != UINT64_MAX;
+    bool may_be_spurious = thread->spurious < checker->scenario->spurious;
+    bool timed = deadline_ns != UINT64_MAX && ops_may_expire();
     unsigned choice = !may_be_spurious && !timed ? 0 : ops_choose(1 + (unsigned)may_be_spurious + (unsigned)timed, site);
     if (choice == 0) {
         ops_await(ops_virtual(key, 8, "waiters"), MODEL_ACQUIRE, queue_has_not, self(), timed, site);
@@ -487,6 +493,7 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
         thread->spurious++;
         end = WAIT_SPURIOUS;
     } else {
+        thread->expirations++;
         ops_now_at_least(deadline_ns, site);
     }
     ops_queue_leave(key, site);

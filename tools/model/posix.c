@@ -627,12 +627,14 @@ static int wait_epoll(int fd, const struct __kernel_timespec *timeout, const str
 {
     uint32_t ready = readiness_of(descriptor_of(fd));
     bool poll_only = timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
-    if (timeout != NULL && (poll_only || ops_choose(2, site) == 1)) {
+    bool timed = timeout != NULL && !poll_only && ops_may_expire();
+    if (poll_only || (timed && ops_choose(2, site) == 1)) {
+        checker->running->expirations += timed;
         if (!poll_only)
             ops_now_at_least(ops_now(site) + (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec, site);
         return (int)ops_update(ready, MODEL_ACQ_REL, is_not_zero, set_to, 0, site);
     }
-    ops_await(ready, MODEL_ACQUIRE, is_not_zero, 0, timeout != NULL, site);
+    ops_await(ready, MODEL_ACQUIRE, is_not_zero, 0, timed, site);
     return (int)ops_update(ready, MODEL_ACQ_REL, is_not_zero, set_to, 0, site);
 }
 
