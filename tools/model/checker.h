@@ -67,6 +67,7 @@ struct event {
 struct step {
     struct event event;
     struct vector before, hb, porf, release; /* known before; after; by po and rf alone; to whoever reads from it */
+    uint32_t key; /* consistency.c's */
     struct model_site site;
 };
 
@@ -105,7 +106,8 @@ struct thread {
     struct step *steps;
     struct vector hb, porf, pending, fence; /* pending: an acquire fence would take it over; fence: a release fence's */
     unsigned joining;
-    unsigned spurious, expirations; /* used up */
+    unsigned spurious, expirations, pauses; /* used up */
+    bool paused;                 /* goes last until its next event */
     unsigned round_start;        /* first event of the round that model_yield would end */
     bool timed;                  /* awaiting with a timeout that another execution lets expire */
     bool (*satisfied)(uint64_t value, uint64_t argument); /* awaiting */

@@ -7,7 +7,6 @@
  *
  * Fences that come in pairs stand in the same order; an edge between two of them counts if one is heavy, and an edge
  * between a light one and anything else sequentially consistent counts if that is a heavy one. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "tools/model/checker.h"
@@ -36,16 +35,24 @@ bool consistency_is_taken(const struct location *location, unsigned position)
     return (next->event.flags & FLAG_UPDATE) != 0 && (next - 1)->event.rf == before;
 }
 
-/* ---- psc ---- */
+/* ---- psc ----
+ *
+ * At each location loads and stores have keys: twice the store's place in the modification order, and one more for the
+ * loads that read from it. Then x comes before y in extended coherence order (rf, co, fr and what they make) if its key
+ * is smaller. The paper's psc between nodes a and b, which are sequentially consistent accesses or fences, comes to:
+ *
+ *     a hb b, if one of them is a fence; or
+ *     both fences: at some location, an access after a (hb) has a smaller key than one before b (hb); or
+ *     a fence, b a store: an access of that location after a has a smaller key; or
+ *     b fence, a an access: a store to that location before b has a larger key; or
+ *     both accesses: a po b, or of one location and a hb b, a co b or a fr b, or there are steps at other locations,
+ *     x after a and y before b in program order, and x hb y. */
 
-/* The execution's events, numbered thread after thread. */
-struct matrix {
-    unsigned count, words;
-    event_ref *ref;
-    unsigned first[THREADS_MAX];
-    unsigned *different_after, *different_before; /* nearest event of the thread on another object; count: none */
-    uint64_t *scb;                                /* a row an event */
-    uint64_t *eco;
+/* A node of psc. */
+struct node {
+    event_ref ref;
+    const struct step *step;
+    uint32_t *after, *before, *stored_before; /* a fence's, by location: smallest key after it, largest before it */
 };
 
 static bool is_fence(const struct step *step)
@@ -64,92 +71,92 @@ static bool is_psc(const struct step *step)
            step->event.order != MODEL_PLAIN;
 }
 
-static bool happens_before(const struct matrix *m, unsigned a, unsigned b)
+static bool happens_before(event_ref a, event_ref b)
 {
-    return a != b && vector_knows(&step_of(m->ref[b])->hb, m->ref[a]);
+    return a != b && vector_knows(&step_of(b)->hb, a);
 }
 
-static bool same_object(const struct step *a, const struct step *b)
+static bool same_location(const struct step *a, const struct step *b)
 {
     return is_memory(a) && is_memory(b) && a->event.argument == b->event.argument;
 }
 
-static void add(uint64_t *row, unsigned i)
+static uint32_t key_of(event_ref ref)
 {
-    row[i / 64] |= UINT64_C(1) << i % 64;
+    return step_of(ref)->key;
 }
 
-static bool has(const uint64_t *row, unsigned i)
+static void set_keys(void)
 {
-    return (row[i / 64] >> i % 64 & 1) != 0;
-}
-
-static void number_events(struct matrix *m)
-{
-    m->count = 0;
-    for (unsigned t = 0; t < THREADS_MAX; t++) {
-        m->first[t] = m->count;
-        for (unsigned i = 0; i < checker->threads[t].executed; i++)
-            m->ref[m->count++] = ref_of(t, i);
-    }
-    m->words = (m->count + 63) / 64;
-    for (unsigned i = 0; i < m->count; i++) {
-        unsigned j = i;
-        while (j < m->count && ref_thread(m->ref[j]) == ref_thread(m->ref[i]) &&
-               (j == i || same_object(step_of(m->ref[i]), step_of(m->ref[j]))))
-            j++;
-        m->different_after[i] = j < m->count && ref_thread(m->ref[j]) == ref_thread(m->ref[i]) ? j : m->count;
-        for (j = i; j != UINT32_MAX && ref_thread(m->ref[j]) == ref_thread(m->ref[i]) &&
-                    (j == i || same_object(step_of(m->ref[i]), step_of(m->ref[j])));)
-            j--;
-        m->different_before[i] = j != UINT32_MAX && ref_thread(m->ref[j]) == ref_thread(m->ref[i]) ? j : m->count;
+    for (unsigned l = 0; l < checker->location_count; l++) {
+        const struct location *location = &checker->locations[l];
+        for (unsigned i = 0; i < location->write_count; i++)
+            step_of(location->writes[i])->key = 2 * (i + 1);
+        for (unsigned i = 0; i < location->read_count; i++) {
+            event_ref from = step_of(location->reads[i])->event.rf;
+            step_of(location->reads[i])->key = 1 + (from == REF_INITIAL ? 0 : key_of(from));
+        }
     }
 }
 
-static unsigned number_of(const struct matrix *m, event_ref ref)
+static void note_after(struct node *node)
 {
-    return m->first[ref_thread(ref)] + ref_index(ref);
+    for (unsigned t = 0; t < THREADS_MAX; t++)
+        for (unsigned i = checker->threads[t].executed; i > 0; i--) {
+            const struct step *step = &checker->threads[t].steps[i - 1];
+            if (!happens_before(node->ref, ref_of(t, i - 1)))
+                break;
+            if (is_memory(step) && step->key < node->after[step->event.argument])
+                node->after[step->event.argument] = step->key;
+        }
 }
 
-/* Extended coherence order from x, with and without reads-from: what comes after x at its location. */
-static void fill_coherence(const struct matrix *m, unsigned x, uint64_t *scb, uint64_t *eco)
+static void note_before(struct node *node)
 {
-    const struct step *step = step_of(m->ref[x]);
-    if (!is_memory(step))
-        return;
-    const struct location *location = &checker->locations[step->event.argument];
-    bool write = step->event.kind == EVENT_WRITE;
-    unsigned position = graph_position(location, write ? m->ref[x] : step->event.rf);
-    for (unsigned i = position; i < location->write_count; i++) {
-        if (ref_index(location->writes[i]) >= checker->threads[ref_thread(location->writes[i])].executed)
-            continue;
-        unsigned y = number_of(m, location->writes[i]);
-        add(scb, y); /* co, fr */
-        add(eco, y);
-    }
-    for (unsigned i = 0; i < location->read_count; i++) {
-        unsigned from = graph_position(location, step_of(location->reads[i])->event.rf);
-        if (from > position || (write && from == position))
-            add(eco, number_of(m, location->reads[i])); /* rf, co;rf, fr;rf */
-    }
+    for (unsigned t = 0; t < THREADS_MAX; t++)
+        for (unsigned i = 0; i < node->step->hb.at[t]; i++) {
+            const struct step *step = &checker->threads[t].steps[i];
+            if (!is_memory(step))
+                continue;
+            if (step->key > node->before[step->event.argument])
+                node->before[step->event.argument] = step->key;
+            if (step->event.kind == EVENT_WRITE && step->key > node->stored_before[step->event.argument])
+                node->stored_before[step->event.argument] = step->key;
+        }
 }
 
-/* scb: program order, happens-before at one location or between steps at different ones, co, fr. */
-static void fill_row(const struct matrix *m, unsigned x)
+/* The nearest step in program order, forward or backward, that is not at the location of `ref`; false: none. */
+static bool nearest_elsewhere(event_ref ref, int direction, event_ref *found)
 {
-    uint64_t *scb = m->scb + (size_t)x * m->words, *eco = m->eco + (size_t)x * m->words;
-    const struct step *step = step_of(m->ref[x]);
-    for (unsigned y = 0; y < m->count; y++) {
-        unsigned after = m->different_after[x], before = m->different_before[y];
-        bool same_thread = ref_thread(m->ref[x]) == ref_thread(m->ref[y]);
-        if ((same_thread && y > x) || (same_object(step, step_of(m->ref[y])) && happens_before(m, x, y)) ||
-            (after < m->count && before < m->count && happens_before(m, after, before)))
-            add(scb, y);
-    }
-    fill_coherence(m, x, scb, eco);
+    const struct thread *thread = &checker->threads[ref_thread(ref)];
+    for (int i = (int)ref_index(ref) + direction; i >= 0 && i < (int)thread->executed; i += direction)
+        if (!same_location(step_of(ref), &thread->steps[i])) {
+            *found = ref_of(ref_thread(ref), (unsigned)i);
+            return true;
+        }
+    return false;
 }
 
-/* May an edge between these two count? */
+static bool access_before_access(const struct node *a, const struct node *b)
+{
+    event_ref x, y;
+    if (ref_thread(a->ref) == ref_thread(b->ref))
+        return ref_index(a->ref) < ref_index(b->ref);
+    if (same_location(a->step, b->step) &&
+        (happens_before(a->ref, b->ref) || (b->step->event.kind == EVENT_WRITE && a->step->key < b->step->key)))
+        return true;
+    return nearest_elsewhere(a->ref, 1, &x) && nearest_elsewhere(b->ref, -1, &y) && happens_before(x, y);
+}
+
+static bool fence_before_fence(const struct node *a, const struct node *b)
+{
+    for (unsigned l = 0; l < checker->location_count; l++)
+        if (a->after[l] < b->before[l])
+            return true;
+    return false;
+}
+
+/* Does the pair count at all? See the head of this file. */
 static bool pair_counts(const struct step *a, const struct step *b)
 {
     if (a->event.order == MODEL_LIGHT || b->event.order == MODEL_LIGHT)
@@ -157,37 +164,20 @@ static bool pair_counts(const struct step *a, const struct step *b)
     return true;
 }
 
-/* Is there an edge of psc_base or psc_F from a to b? `reach`: what scb or eco leads to from a. */
-static bool has_edge(const struct matrix *m, unsigned a, unsigned b, const uint64_t *by_scb, const uint64_t *by_eco)
+static bool has_edge(const struct node *a, const struct node *b)
 {
-    const struct step *from = step_of(m->ref[a]), *to = step_of(m->ref[b]);
-    if (!pair_counts(from, to))
+    bool from_fence = is_fence(a->step), to_fence = is_fence(b->step);
+    if (!pair_counts(a->step, b->step))
         return false;
-    if (has(by_scb, b))
+    if (!from_fence && !to_fence)
+        return access_before_access(a, b);
+    if (happens_before(a->ref, b->ref))
         return true;
-    if (!is_fence(to))
-        return false;
-    if (is_fence(from) && happens_before(m, a, b))
-        return true;
-    for (unsigned y = 0; y < m->count; y++)
-        if (happens_before(m, y, b) && (has(by_scb, y) || (is_fence(from) && has(by_eco, y))))
-            return true;
-    return false;
-}
-
-static void collect(const struct matrix *m, unsigned a, uint64_t *by_scb, uint64_t *by_eco)
-{
-    memset(by_scb, 0, m->words * sizeof *by_scb);
-    memset(by_eco, 0, m->words * sizeof *by_eco);
-    for (unsigned x = 0; x < m->count; x++) {
-        if (x != a && !(is_fence(step_of(m->ref[a])) && happens_before(m, a, x)))
-            continue;
-        for (unsigned w = 0; w < m->words; w++) {
-            by_scb[w] |= m->scb[(size_t)x * m->words + w];
-            if (x != a)
-                by_eco[w] |= m->eco[(size_t)x * m->words + w];
-        }
-    }
+    if (from_fence && to_fence)
+        return fence_before_fence(a, b);
+    if (from_fence)
+        return b->step->event.kind == EVENT_WRITE && a->after[b->step->event.argument] < b->step->key;
+    return b->stored_before[a->step->event.argument] > a->step->key;
 }
 
 static bool has_cycle(const bool *edges, unsigned count)
@@ -224,59 +214,48 @@ static bool has_cycle(const bool *edges, unsigned count)
     return cycle;
 }
 
-static bool psc_has_cycle(struct matrix *m, const unsigned *nodes, unsigned node_count)
+static struct node *make_nodes(unsigned count)
 {
-    bool *edges = checker_alloc((size_t)node_count * node_count);
-    uint64_t *by_scb = checker_alloc(2 * m->words * sizeof *by_scb), *by_eco = by_scb + m->words;
-    for (unsigned i = 0; i < node_count; i++) {
-        collect(m, nodes[i], by_scb, by_eco);
-        for (unsigned j = 0; j < node_count; j++)
-            edges[i * node_count + j] = i != j && has_edge(m, nodes[i], nodes[j], by_scb, by_eco);
-    }
-    bool cycle = has_cycle(edges, node_count);
-    checker_free(edges);
-    checker_free(by_scb);
-    return cycle;
-}
-
-/* Which rows has a search from these nodes need of: the nodes themselves and, if one is a fence, what follows it. */
-static void fill_rows(struct matrix *m, const unsigned *nodes, unsigned node_count)
-{
-    for (unsigned x = 0; x < m->count; x++) {
-        bool needed = false;
-        for (unsigned i = 0; i < node_count && !needed; i++)
-            needed = nodes[i] == x ||
-                     (is_fence(step_of(m->ref[nodes[i]])) && happens_before(m, nodes[i], x));
-        if (needed)
-            fill_row(m, x);
-    }
+    unsigned n = 0, locations = checker->location_count;
+    struct node *nodes = checker_alloc(count * (sizeof *nodes + 3 * locations * sizeof(uint32_t)));
+    uint32_t *keys = (uint32_t *)(nodes + count);
+    for (unsigned t = 0; t < THREADS_MAX; t++)
+        for (unsigned i = 0; i < checker->threads[t].executed; i++) {
+            struct node *node = &nodes[n];
+            if (!is_psc(&checker->threads[t].steps[i]))
+                continue;
+            *node = (struct node){.ref = ref_of(t, i), .step = &checker->threads[t].steps[i]};
+            n++;
+            if (!is_fence(node->step))
+                continue;
+            node->after = keys;
+            node->before = keys + locations;
+            node->stored_before = keys + 2 * locations;
+            keys += 3 * locations;
+            memset(node->after, 0xff, locations * sizeof *node->after);
+            memset(node->before, 0, 2 * locations * sizeof *node->before);
+            note_after(node);
+            note_before(node);
+        }
+    return nodes;
 }
 
 bool consistency_check(void)
 {
-    unsigned total = 0, psc = 0;
+    unsigned count = 0;
     for (unsigned t = 0; t < THREADS_MAX; t++)
-        for (unsigned i = 0; i < checker->threads[t].executed; i++, total++)
-            psc += is_psc(&checker->threads[t].steps[i]);
-    if (psc < 2)
+        for (unsigned i = 0; i < checker->threads[t].executed; i++)
+            count += is_psc(&checker->threads[t].steps[i]);
+    if (count < 2)
         return true;
-    size_t words = (total + 63) / 64;
-    struct matrix m = {.ref = checker_alloc(total * sizeof *m.ref),
-                       .different_after = checker_alloc(2 * total * sizeof *m.different_after),
-                       .scb = checker_alloc(2 * total * words * sizeof *m.scb)};
-    unsigned *nodes = checker_alloc(psc * sizeof *nodes), node_count = 0;
-    m.different_before = m.different_after + total;
-    m.eco = m.scb + total * words;
-    memset(m.scb, 0, 2 * total * words * sizeof *m.scb);
-    number_events(&m);
-    for (unsigned x = 0; x < total; x++)
-        if (is_psc(step_of(m.ref[x])))
-            nodes[node_count++] = x;
-    fill_rows(&m, nodes, node_count);
-    bool consistent = !psc_has_cycle(&m, nodes, node_count);
+    set_keys();
+    struct node *nodes = make_nodes(count);
+    bool *edges = checker_alloc((size_t)count * count);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < count; j++)
+            edges[i * count + j] = i != j && has_edge(&nodes[i], &nodes[j]);
+    bool cycle = has_cycle(edges, count);
+    checker_free(edges);
     checker_free(nodes);
-    checker_free(m.scb);
-    checker_free(m.different_after);
-    checker_free(m.ref);
-    return consistent;
+    return !cycle;
 }

@@ -216,8 +216,10 @@ static void describe(char *text, size_t size, enum end end)
         snprintf(text, size, "%s", report_verdict(checker->found));
     else if (end == END_LIMIT)
         snprintf(text, size, "stopped by the limit");
-    else if (s->cut)
+    else if (s->cut && checker->bound > 0)
         snprintf(text, size, "bound %u", checker->bound);
+    else if (s->cut)
+        snprintf(text, size, "%u pauses", checker->scenario->pauses);
     else
         snprintf(text, size, "complete");
 }

@@ -52,6 +52,7 @@ struct model_scenario {
     const char *const *outcomes;   /* NULL, or exactly the strings that model_outcome is to have recorded; NULL ends */
     unsigned bound;                /* 0: complete; else the number of steps that may differ from the default schedule */
     unsigned spurious;             /* spurious wake-ups and weak compare-exchange failures a thread, at most */
+    unsigned pauses;               /* a thread, at most; see model_pause */
     unsigned expirations;          /* waits with a timeout that expire, a thread, at most; later ones wait for ever */
 };
 
@@ -68,8 +69,12 @@ void model_join(unsigned thread);
 /* Explores all values below `count`. The first one is the default. */
 unsigned model_choose(unsigned count);
 
-/* In a loop that waits for another thread's store: says that another round without one is pointless. */
+/* In a loop that does nothing but wait for another thread's store: says that another round without one is pointless. */
 void model_yield(void);
+
+/* In a loop that stores something itself: lets all other threads go first. A thread may do so as often as the scenario
+ * allows (pauses); executions in which it does so more often are left out, and the search is not called complete. */
+void model_pause(void);
 
 /* Moves the virtual clock forward. */
 void model_time_advance(uint64_t ns);

@@ -576,6 +576,20 @@ void model_yield(void)
     leave();
 }
 
+void model_pause(void)
+{
+    if (!enter())
+        return;
+    ops_flush_plain();
+    struct thread *thread = checker->running;
+    if (thread->pauses++ == checker->scenario->pauses) {
+        checker->statistics.cut = true;
+        run_end();
+    }
+    thread->paused = true;
+    leave();
+}
+
 unsigned model_spawn(void (*fn)(void *), void *arg)
 {
     struct model_site site = {.what = "starts a thread", .pc = __builtin_return_address(0)};

@@ -265,13 +265,18 @@ static struct thread *pick(void)
 {
     if (checker->guide != NULL)
         return guided();
+    struct thread *paused = NULL;
     for (unsigned t = 0; t < THREADS_MAX; t++) {
         struct thread *thread = &checker->threads[t];
         bool started = thread->status == THREAD_RUNNABLE || thread->status == THREAD_JOINING;
-        if (checker->replay_left > 0 ? started && can_replay(thread) : can_extend(thread))
+        if (checker->replay_left > 0 ? !started || !can_replay(thread) : !can_extend(thread))
+            continue;
+        if (checker->replay_left > 0 || !thread->paused)
             return thread;
+        if (paused == NULL)
+            paused = thread;
     }
-    return NULL;
+    return paused;
 }
 
 static const char *const kind_names[] = {"a load", "a store", "a fence", "a choice", "a start", "a join", "an end"};
@@ -343,6 +348,7 @@ void run_executed(struct step *step)
     struct thread *thread = checker->running;
     step->hb = thread->hb;
     step->porf = thread->porf;
+    thread->paused = false;
     unsigned index = (unsigned)(step - thread->steps);
     checker->order[checker->order_count++] = ref_of(self(), index);
     if (checker->guide != NULL) {

@@ -1,0 +1,180 @@
+/* P1, no stranded task: a runnable task never waits while a worker sleeps. Edge idle.announce, on the shipped worker
+ * loop (sched/worker.c is included here, for what is static in it).
+ *
+ * Each worker does what pawl__worker_main does until it has found one task; from then on it is stuck with it and does
+ * nothing more for the others. So if a task is queued and a worker sleeps for good, nobody is left to wake it, and the
+ * checker finds a deadlock. Final states: each worker has one task, each task has one worker. */
+#include "sched/worker.c" /* NOLINT: for its static functions */
+
+#include "tools/model/model.h"
+
+enum { WORKERS_MAX = 3 };
+
+static struct pawl_runtime rt;
+static struct worker workers[WORKERS_MAX];
+static struct shard shards[WORKERS_MAX + 1];
+static struct wheel_level levels[WORKERS_MAX + 1];
+static struct port port;
+static PAWL_ATOMIC(uint64_t) asleep[1];
+static uint32_t parent = 1;
+static struct pawl_task tasks[4];
+static unsigned taken[4];
+
+static void set_up(unsigned worker_count)
+{
+    rt.parent = &parent;
+    rt.id = 1;
+    rt.clock.tick_ns = 1000;
+    rt.workers = workers;
+    rt.worker_count = worker_count;
+    rt.ports = &port;
+    rt.port_count = 1;
+    rt.shards = shards;
+    rt.shard_count = worker_count + 1;
+    rt.idle.asleep = asleep;
+    rt.idle.workers = worker_count;
+    pawl__fences_init(&rt.fences);
+    pawl__inject_init(&rt.inject);
+    for (unsigned i = 0; i <= worker_count; i++)
+        pawl__shard_init(&shards[i], &rt.clock, 1 << 13 | i, &levels[i], 1);
+    port.shard = &shards[worker_count];
+    MODEL_ASSERT(pawl__driver_init(&rt.driver, &rt.clock, &rt.fences, shards, worker_count + 1) == 0);
+    for (unsigned i = 0; i < worker_count; i++) {
+        workers[i].runtime = &rt;
+        workers[i].index = i;
+        workers[i].current = (struct current){.runtime = &rt, .worker = &workers[i]};
+        workers[i].shard = &shards[i];
+        workers[i].until_inject = WORKER_INJECT_INTERVAL;
+        random_init(&workers[i].random, 1, i);
+        pawl__fifo_init(&workers[i].inbox);
+        workers[i].parker = pawl__parker_create(&rt.allocator, &rt.driver);
+    }
+    for (unsigned i = 0; i < sizeof tasks / sizeof tasks[0]; i++)
+        tasks[i].worker = -1;
+}
+
+static void tear_down(void)
+{
+    for (unsigned i = 0; i < rt.worker_count; i++)
+        pawl__parker_unref(workers[i].parker);
+}
+
+static void take(struct pawl_task *task)
+{
+    MODEL_ASSERT(task->value == task); /* what who queued it wrote is visible */
+    task->value = NULL;
+    taken[task - tasks]++;
+}
+
+static struct pawl_task *ready(unsigned i)
+{
+    tasks[i].value = &tasks[i];
+    return &tasks[i];
+}
+
+/* The worker's loop, until it has a task. */
+static struct pawl_task *work_until_task(struct worker *worker)
+{
+    struct pawl_task *task;
+    pawl__current_set(&worker->current);
+    while ((task = find_task(worker)) == NULL) {
+        park(worker);
+        model_pause();
+    }
+    return task;
+}
+
+static void worker_takes_one(void *arg)
+{
+    take(work_until_task(arg));
+}
+
+static void expect_taken(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        MODEL_ASSERT(taken[i] == 1);
+    tear_down();
+}
+
+static void inject_one(void)
+{
+    set_up(1);
+    unsigned w = model_spawn(worker_takes_one, &workers[0]);
+    pawl__schedule(&rt, NULL, ready(0));
+    model_join(w);
+    expect_taken(1);
+}
+
+static void inject_two(void)
+{
+    set_up(2);
+    unsigned w = model_spawn(worker_takes_one, &workers[0]), v = model_spawn(worker_takes_one, &workers[1]);
+    pawl__schedule(&rt, NULL, ready(0));
+    pawl__schedule(&rt, NULL, ready(1));
+    model_join(w);
+    model_join(v);
+    expect_taken(2);
+}
+
+static void inject(void *arg)
+{
+    pawl__schedule(&rt, NULL, arg);
+}
+
+static void inject_from_two(void)
+{
+    set_up(2);
+    unsigned w = model_spawn(worker_takes_one, &workers[0]), v = model_spawn(worker_takes_one, &workers[1]);
+    unsigned i = model_spawn(inject, ready(0));
+    pawl__schedule(&rt, NULL, ready(1));
+    model_join(i);
+    model_join(w);
+    model_join(v);
+    expect_taken(2);
+}
+
+/* A worker that runs a task makes another one ready, and never comes back for it: the other worker must. */
+static void spawn_and_stay(void *arg)
+{
+    struct worker *worker = arg;
+    struct pawl_task running = {.worker = -1};
+    pawl__current_set(&worker->current);
+    worker->current.task = &running;
+    pawl__schedule(&rt, worker, ready(0));
+    pawl__schedule(&rt, worker, ready(1)); /* the first one moves from the slot to the ring */
+}
+
+static void steal_from_busy(void)
+{
+    set_up(2);
+    unsigned v = model_spawn(worker_takes_one, &workers[1]);
+    spawn_and_stay(&workers[0]);
+    model_join(v);
+    MODEL_ASSERT(taken[0] + taken[1] == 1);
+    tear_down();
+}
+
+/* A task bound to a worker reaches it, whatever it is about to do. */
+static void inbox(void)
+{
+    set_up(1);
+    tasks[0].worker = 0;
+    unsigned w = model_spawn(worker_takes_one, &workers[0]);
+    pawl__schedule(&rt, NULL, ready(0));
+    model_join(w);
+    expect_taken(1);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct model_scenario all[] = {
+        {.name = "inject_one", .about = "a plain thread queues a task while the worker goes to sleep", .run = inject_one, .pauses = 3},
+        {.name = "inject_two", .about = "two tasks for two workers that go to sleep", .run = inject_two, .pauses = 3, .bound = 5},
+        {.name = "inject_from_two", .about = "two plain threads, two workers", .run = inject_from_two, .pauses = 3, .bound = 4},
+        {.name = "steal_from_busy", .about = "a busy worker's tasks find the one that goes to sleep",
+         .run = steal_from_busy, .pauses = 3},
+        {.name = "inbox", .about = "a task bound to a worker that goes to sleep", .run = inbox, .pauses = 3},
+    };
+    static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3], &all[4], NULL};
+    return model_main(argc, argv, scenarios);
+}
