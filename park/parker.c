@@ -100,7 +100,10 @@ static bool park_understudy(struct parker *parker, bool *promoted)
     struct driver *driver = parker->driver;
     if (!begin(parker, PARKER_PARKED_UNDERSTUDY))
         return true;
-    while (!*promoted && load_relaxed_u32(&parker->state) != PARKER_NOTIFIED) /* relaxed: end() takes the token */
+    /* A read-modify-write: whoever wrote the descriptor that woke us had read what begin() stored, so ours comes after
+     * its exchange. A load might still see the old state, and the wake-up would be spent. relaxed: end() takes the
+     * token. */
+    while (!*promoted && fetch_add_relaxed_u32(&parker->state, 0) != PARKER_NOTIFIED)
         *promoted = pawl__understudy_wait(&driver->understudy) &&
                     pawl__driver_try_lock(driver); /* edge understudy.alarm, understudy's step 2 */
     parker->rescues += *promoted;

@@ -133,6 +133,29 @@ static void inject_from_two(void)
     expect_taken(2);
 }
 
+/* Somebody holds the driver for ever, and perhaps the understudy's seat is taken: the worker sleeps elsewhere. */
+static void inject_beside(bool seat_taken)
+{
+    set_up(1);
+    MODEL_ASSERT(pawl__driver_try_lock(&rt.driver));
+    if (seat_taken)
+        MODEL_ASSERT(pawl__understudy_try_take(&rt.driver.understudy));
+    unsigned w = model_spawn(worker_takes_one, &workers[0]);
+    pawl__schedule(&rt, NULL, ready(0));
+    model_join(w);
+    expect_taken(1);
+}
+
+static void inject_beside_driver(void)
+{
+    inject_beside(false);
+}
+
+static void inject_beside_understudy(void)
+{
+    inject_beside(true);
+}
+
 /* A worker that runs a task makes another one ready, and never comes back for it: the other worker must. */
 static void spawn_and_stay(void *arg)
 {
@@ -174,7 +197,12 @@ int main(int argc, char **argv)
         {.name = "steal_from_busy", .about = "a busy worker's tasks find the one that goes to sleep",
          .run = steal_from_busy, .pauses = 3},
         {.name = "inbox", .about = "a task bound to a worker that goes to sleep", .run = inbox, .pauses = 3},
+        {.name = "inject_beside_driver", .about = "a task for a worker that becomes the understudy",
+         .run = inject_beside_driver, .pauses = 3},
+        {.name = "inject_beside_understudy", .about = "a task for a worker that goes to sleep on its condvar",
+         .run = inject_beside_understudy, .pauses = 3},
     };
-    static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3], &all[4], NULL};
+    static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3],
+                                                             &all[4], &all[5], &all[6], NULL};
     return model_main(argc, argv, scenarios);
 }

@@ -123,9 +123,9 @@ static void slot_thief(void *arg)
 static void slot(void)
 {
     struct pawl_task *former;
+    unsigned t = model_spawn(slot_thief, NULL);
     for (unsigned i = 0; i < 2; i++)
         tasks[i].value = &tasks[i];
-    unsigned t = model_spawn(slot_thief, NULL);
     MODEL_ASSERT(queue_put_slot(&queue, &tasks[0]) == NULL);
     former = queue_put_slot(&queue, &tasks[1]);
     MODEL_ASSERT(former == NULL || former == &tasks[0]);

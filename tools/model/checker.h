@@ -110,6 +110,7 @@ struct thread {
     bool paused;                 /* goes last until its next event */
     unsigned round_start;        /* first event of the round that model_yield would end */
     bool timed;                  /* awaiting with a timeout that another execution lets expire */
+    uint32_t other;              /* awaiting one of two locations: another execution awaits this one, if it is not 0 */
     bool (*satisfied)(uint64_t value, uint64_t argument); /* awaiting */
     uint64_t satisfied_argument;
     unsigned plain_count;
@@ -255,8 +256,9 @@ void ops_store(uint32_t location, uint64_t value, enum model_order order, const 
 typedef uint64_t update_fn(uint64_t old, uint64_t argument);
 uint64_t ops_update(uint32_t location, enum model_order order, bool (*stores)(uint64_t, uint64_t), update_fn *apply,
                     uint64_t argument, const struct model_site *site);
+/* timed: in another execution it expires. other: in another one this location is awaited instead; or the same. */
 uint64_t ops_await(uint32_t location, enum model_order order, bool (*satisfied)(uint64_t, uint64_t), uint64_t argument,
-                   bool timed, const struct model_site *site);
+                   bool timed, uint32_t other, const struct model_site *site);
 unsigned ops_choose(unsigned count, const struct model_site *site);
 void ops_plain_store(uint32_t location);
 void ops_flush_plain(void);

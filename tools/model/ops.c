@@ -120,7 +120,7 @@ uint64_t ops_update(uint32_t location, enum model_order order, bool (*stores)(ui
 }
 
 uint64_t ops_await(uint32_t location, enum model_order order, bool (*satisfied)(uint64_t, uint64_t), uint64_t argument,
-                   bool timed, const struct model_site *site)
+                   bool timed, uint32_t other, const struct model_site *site)
 {
     struct thread *thread = checker->running;
     struct load load = {FLAG_AWAIT, satisfied, argument, order, MODEL_RELAXED};
@@ -130,6 +130,7 @@ uint64_t ops_await(uint32_t location, enum model_order order, bool (*satisfied)(
     thread->satisfied = satisfied;
     thread->satisfied_argument = argument;
     thread->timed = timed;
+    thread->other = other;
     run_block(THREAD_AWAITING);
 }
 
@@ -360,6 +361,7 @@ static void lock_word(uint32_t location, const struct model_site *site)
     if (read->event.value != 0) {
         thread->satisfied = is_zero;
         thread->timed = false;
+        thread->other = location;
         run_block(THREAD_AWAITING);
     }
     write_event(location, 1, MODEL_ACQUIRE, read, site);
@@ -423,7 +425,10 @@ void model__unlock(volatile void *object, struct model_site site)
     leave();
 }
 
-/* ---- queues of waiting threads ---- */
+/* ---- queues of waiting threads ----
+ *
+ * What they promise: who joins after a wake sees what the waker had stored before it, so that a look at the word
+ * between joining and waiting is decisive. Being woken orders nothing. */
 
 static bool queue_has(uint64_t queue, uint64_t thread)
 {
@@ -465,12 +470,12 @@ static uint64_t queue_drop_first(uint64_t queue, uint64_t count)
 
 void ops_queue_join(const volatile void *key, const struct model_site *site)
 {
-    ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQ_REL, NULL, queue_append, self(), site);
+    ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQUIRE, NULL, queue_append, self(), site);
 }
 
 void ops_queue_leave(const volatile void *key, const struct model_site *site)
 {
-    ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQ_REL, NULL, queue_remove, self(), site);
+    ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELAXED, NULL, queue_remove, self(), site);
 }
 
 bool ops_may_expire(void)
@@ -485,7 +490,8 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
     bool timed = deadline_ns != UINT64_MAX && ops_may_expire();
     unsigned choice = !may_be_spurious && !timed ? 0 : ops_choose(1 + (unsigned)may_be_spurious + (unsigned)timed, site);
     if (choice == 0) {
-        ops_await(ops_virtual(key, 8, "waiters"), MODEL_ACQUIRE, queue_has_not, self(), timed, site);
+        uint32_t queue = ops_virtual(key, 8, "waiters");
+        ops_await(queue, MODEL_RELAXED, queue_has_not, self(), timed, queue, site);
         return WAIT_WOKEN;
     }
     enum wait_end end = WAIT_EXPIRED;
@@ -502,7 +508,7 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
 
 void ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site)
 {
-    ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQ_REL, NULL, queue_drop_first, count, site);
+    ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELEASE, NULL, queue_drop_first, count, site);
 }
 
 /* ---- time ---- */

@@ -3,7 +3,7 @@
  *
  * Descriptors. An eventfd is a counter, a timerfd a deadline (never: not set); both are words of the model, so reading,
  * writing and waiting are events. epoll is modelled for what it is used for here: edge-triggered readiness of eventfds,
- * a word of its own that a write sets and a wait takes back. */
+ * a word of its own that a write sets and a wait takes back. They order nothing else: POSIX does not say that they do. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
@@ -545,9 +545,9 @@ WRAP(ssize_t, write, int fd, const void *buffer, size_t size)
         return (ssize_t)size; /* nobody waits for it yet */
     enter();
     if (descriptor->epoll >= 0)
-        ops_update(readiness_of(descriptor_of(descriptor->epoll)), MODEL_ACQ_REL, NULL, set_to, 1, &site);
+        ops_update(readiness_of(descriptor_of(descriptor->epoll)), MODEL_RELAXED, NULL, set_to, 1, &site);
     else
-        ops_update(count_of(descriptor), MODEL_ACQ_REL, NULL, add_to, count, &site);
+        ops_update(count_of(descriptor), MODEL_RELAXED, NULL, add_to, count, &site);
     leave();
     return (ssize_t)size;
 }
@@ -573,7 +573,7 @@ WRAP(ssize_t, read, int fd, void *buffer, size_t size)
         return __real_read(fd, buffer, size);
     enter();
     bool timer = descriptor->kind == DESCRIPTOR_TIMER;
-    uint64_t count = ops_update(count_of(descriptor), MODEL_ACQ_REL, timer ? is_rung : is_not_zero, set_to, 0, &site);
+    uint64_t count = ops_update(count_of(descriptor), MODEL_RELAXED, timer ? is_rung : is_not_zero, set_to, 0, &site);
     leave();
     if (timer ? count != 2 : count == 0) {
         errno = EAGAIN;
@@ -589,25 +589,22 @@ WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *delay, st
     if (!modelled())
         return __real_timerfd_settime(fd, flags, delay, former);
     enter();
-    ops_update(count_of(descriptor_of(fd)), MODEL_ACQ_REL, NULL, set_to, 1, &site);
+    ops_update(count_of(descriptor_of(fd)), MODEL_RELAXED, NULL, set_to, 1, &site);
     leave();
     return 0;
 }
 
-/* Waits until one of two descriptors, a timerfd and an eventfd, can be read; both words are looked at in a round. */
+/* Waits until one of two descriptors, a timerfd and an eventfd, can be read: one execution has the event come first,
+ * another has the timer set, and rings it. */
 static int poll_pair(struct pollfd *fds, const struct model_site *site)
 {
-    struct descriptor *timer = descriptor_of(fds[0].fd), *event = descriptor_of(fds[1].fd);
-    fds[0].revents = fds[1].revents = 0;
-    /* 0: the event comes first; 1: the timer has been set, and rings */
-    if (ops_choose(2, site) == 0) {
-        ops_await(count_of(event), MODEL_ACQUIRE, is_not_zero, 0, false, site);
-        fds[1].revents = POLLIN;
-    } else {
-        ops_await(count_of(timer), MODEL_ACQUIRE, is_not_zero, 0, false, site);
-        ops_update(count_of(timer), MODEL_ACQ_REL, is_set, set_to, 2, site);
-        fds[0].revents = POLLIN;
-    }
+    uint32_t timer = count_of(descriptor_of(fds[0].fd)), event = count_of(descriptor_of(fds[1].fd));
+    bool rings = ops_choose(2, site) == 1;
+    ops_await(rings ? timer : event, MODEL_RELAXED, is_not_zero, 0, false, rings ? event : timer, site);
+    if (rings)
+        ops_update(timer, MODEL_RELAXED, is_set, set_to, 2, site);
+    fds[0].revents = rings ? POLLIN : 0;
+    fds[1].revents = rings ? 0 : POLLIN;
     return 1;
 }
 
@@ -632,10 +629,10 @@ static int wait_epoll(int fd, const struct __kernel_timespec *timeout, const str
         checker->running->expirations += timed;
         if (!poll_only)
             ops_now_at_least(ops_now(site) + (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec, site);
-        return (int)ops_update(ready, MODEL_ACQ_REL, is_not_zero, set_to, 0, site);
+        return (int)ops_update(ready, MODEL_RELAXED, is_not_zero, set_to, 0, site);
     }
-    ops_await(ready, MODEL_ACQUIRE, is_not_zero, 0, timed, site);
-    return (int)ops_update(ready, MODEL_ACQ_REL, is_not_zero, set_to, 0, site);
+    ops_await(ready, MODEL_RELAXED, is_not_zero, 0, timed, ready, site);
+    return (int)ops_update(ready, MODEL_RELAXED, is_not_zero, set_to, 0, site);
 }
 
 /* ---- system calls by number ---- */

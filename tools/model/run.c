@@ -364,23 +364,25 @@ void run_executed(struct step *step)
 
 /* ---- how it ended ---- */
 
+static uint64_t newest_value(uint32_t index)
+{
+    const struct location *location = &checker->locations[index];
+    unsigned newest = location->write_count;
+    return newest == 0 ? location->initial : graph_value(location, location->writes[newest - 1]);
+}
+
 /* Could this thread go on in another execution of the same graph? */
 static bool would_go_on(const struct thread *thread)
 {
-    unsigned from = thread->status == THREAD_SPINNING ? thread->round_start : thread->executed - 1;
-    if (thread->status == THREAD_AWAITING && thread->timed)
-        return true;
-    for (unsigned i = from; i < thread->executed; i++) {
+    if (thread->status == THREAD_AWAITING)
+        return thread->timed ||
+               thread->satisfied(newest_value(thread->steps[thread->executed - 1].event.argument),
+                                 thread->satisfied_argument) ||
+               thread->satisfied(newest_value(thread->other), thread->satisfied_argument);
+    for (unsigned i = thread->round_start; i < thread->executed; i++) {
         const struct event *event = &thread->steps[i].event;
-        if (event->kind != EVENT_READ)
-            continue;
         const struct location *location = &checker->locations[event->argument];
-        unsigned newest = location->write_count;
-        if (thread->status == THREAD_SPINNING && graph_position(location, event->rf) != newest)
-            return true;
-        if (thread->status == THREAD_AWAITING &&
-            thread->satisfied(newest == 0 ? location->initial : graph_value(location, location->writes[newest - 1]),
-                              thread->satisfied_argument))
+        if (event->kind == EVENT_READ && graph_position(location, event->rf) != location->write_count)
             return true;
     }
     return false;
