@@ -77,6 +77,7 @@ struct location {
     bool seen;         /* `initial` is this execution's */
     uint64_t initial;
     const char *name;
+    bool named;        /* by its symbol, if it has one */
     unsigned write_count, write_capacity;
     event_ref *writes; /* in modification order */
     unsigned read_count, read_capacity;
@@ -157,6 +158,7 @@ struct checker {
 
     unsigned bound;
     const char *guide;           /* what is left of the replay string that is followed, or NULL */
+    bool follows;                /* one execution only: there was a replay string */
     bool verbose, json, quiet;
     uint64_t progress_shown;
     char **outcomes;
@@ -268,11 +270,13 @@ bool ops_try_lock(const volatile void *mutex, const struct model_site *site);
 void ops_unlock(const volatile void *mutex, const struct model_site *site);
 /* A queue of waiting threads, for futexes and condition variables. */
 void ops_queue_join(const volatile void *key, const struct model_site *site);
-enum wait_end { WAIT_WOKEN, WAIT_SPURIOUS, WAIT_EXPIRED };
+enum wait_end { WAIT_WOKEN, WAIT_SPURIOUS, WAIT_EXPIRED, WAIT_WOKEN_LATE /* woken after it had given up */ };
 enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, const struct model_site *site);
 bool ops_may_expire(void);
-void ops_queue_leave(const volatile void *key, const struct model_site *site);
-void ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site);
+/* false: it had been woken. */
+bool ops_queue_leave(const volatile void *key, const struct model_site *site);
+/* Returns how many. */
+unsigned ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site);
 uint64_t ops_now(const struct model_site *site);
 void ops_now_at_least(uint64_t ns, const struct model_site *site);
 
@@ -292,7 +296,7 @@ bool memory_leaked(char *sentence, size_t size);
 /* ---- report.c ---- */
 
 void report_execution(FILE *out);
-void report_site(FILE *out, const struct model_site *site);
+void report_place(char *text, size_t size, const struct model_site *site);
 const char *report_verdict(enum model_verdict verdict);
 void report_pc(char *text, size_t size, const void *pc);
 

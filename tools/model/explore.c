@@ -29,7 +29,7 @@ void explore_push(struct image *image)
 /* Is one more deviation from the default schedule within the bound? */
 static bool may_deviate(void)
 {
-    if (checker->guide != NULL)
+    if (checker->follows)
         return false;
     if (checker->bound == 0 || checker->deviations < checker->bound)
         return true;
@@ -242,7 +242,7 @@ static void revisit(struct step *write, event_ref read)
     const struct location *location = &checker->locations[write->event.argument];
     struct cut cut;
     bool waiting = is_waiting(read);
-    if (!cut_for_revisit(&cut, read, ref) || (!waiting && !may_deviate()))
+    if (checker->follows || !cut_for_revisit(&cut, read, ref) || (!waiting && !may_deviate()))
         return;
     event_ref *stores = checker_alloc((location->write_count + 1) * sizeof *stores);
     unsigned count = kept_stores(location, &cut, stores), first, last = count;

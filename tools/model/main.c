@@ -17,7 +17,7 @@ struct options {
     const char *only[64];
     unsigned only_count;
     const char *replay;
-    unsigned bound;
+    unsigned bound, deeper;
     bool bound_given, list, json, verbose, duplicates, blocked;
     uint64_t executions_max;
     double seconds;
@@ -31,6 +31,7 @@ static void usage(FILE *out, const char *program)
             "  --list            name the scenarios\n"
             "  --bound N         at most N steps that differ from the default schedule; 0: no bound\n"
             "                    (if not given, each scenario's own)\n"
+            "  --deeper N        so many more than a scenario's own bound\n"
             "  --executions N    stop a scenario after so many executions; that is a failure\n"
             "  --seconds S       stop a scenario after so long; that is a failure\n"
             "  --replay STRING   run one execution of the one scenario named, and print it\n"
@@ -185,7 +186,7 @@ static enum end search(const struct options *options, uint64_t started)
                 note_hash();
         }
         progress(started, false);
-        if (checker->guide != NULL || checker->todo_count == 0)
+        if (checker->follows || checker->todo_count == 0)
             return END_COMPLETE;
         if (options->executions_max != 0 && checker->statistics.executions >= options->executions_max)
             return END_LIMIT;
@@ -253,8 +254,10 @@ static bool run_scenario(const struct model_scenario *scenario, const struct opt
     uint64_t started = model__real_now();
     checker->scenario = scenario;
     checker->bound = options->bound_given ? options->bound : scenario->bound;
+    checker->bound += checker->bound > 0 ? options->deeper : 0;
     checker->find_duplicates = options->duplicates;
     checker->guide = options->replay;
+    checker->follows = options->replay != NULL;
     checker->time_base = UINT64_C(1000000000000);
     enum end end = search(options, started);
     progress(started, true);
@@ -320,6 +323,7 @@ static bool parse_number(const char *text, uint64_t *number)
 static int parse(int argc, char **argv, struct options *o)
 {
     static const struct option names[] = {{"list", no_argument, NULL, 'l'},       {"bound", required_argument, NULL, 'b'},
+                                          {"deeper", required_argument, NULL, 'D'},
                                           {"executions", required_argument, NULL, 'e'},
                                           {"seconds", required_argument, NULL, 's'},
                                           {"replay", required_argument, NULL, 'r'},
@@ -329,13 +333,14 @@ static int parse(int argc, char **argv, struct options *o)
     int c;
     uint64_t number = 0;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if ((c == 'b' || c == 'e' || c == 's') && !parse_number(optarg, &number)) {
+        if ((c == 'b' || c == 'D' || c == 'e' || c == 's') && !parse_number(optarg, &number)) {
             fprintf(stderr, "%s: '%s' is not a number\n", argv[0], optarg);
             return 2;
         }
         switch (c) {
         case 'l': o->list = true; break;
         case 'b': o->bound = (unsigned)number, o->bound_given = true; break;
+        case 'D': o->deeper = (unsigned)number; break;
         case 'e': o->executions_max = number; break;
         case 's': o->seconds = (double)number; break;
         case 'r': o->replay = optarg; break;

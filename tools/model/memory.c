@@ -55,9 +55,13 @@ struct memory {
     uint32_t cell_count, generation;
 };
 
+/* At the same place in every run, if it is free: then a replay does the same with addresses, too. */
 static void *reserve(size_t size)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static uintptr_t next = UINT64_C(0x200000000000);
+    uintptr_t here = next;
+    next += (size + UINT64_C(0xffffffff)) & ~UINT64_C(0xffffffff);
+    void *memory = mmap((void *)here, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         abort();
     return memory;

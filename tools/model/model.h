@@ -5,17 +5,18 @@
  * finds is printed a step a line, with a string that reruns exactly that execution.
  *
  * Model: RC11 (Lahav et al., Repairing Sequential Consistency in C/C++11, PLDI 2017), whose release sequences are
- * those of C++20: a store and the read-modify-writes that follow on it, no later store of the same thread. Loads do not
- * see stores that their own thread's later stores depend on ("load buffering" is allowed by C11, but not here, and not
- * by any compiler that we know of). Light and heavy fences are P1202's: a pair orders as two sequentially consistent
- * fences do if one of them is heavy; two light ones order nothing.
+ * those of C++20: a store and the read-modify-writes that follow on it, no later store of the same thread. A load never
+ * sees a store that itself depends on the load, or that comes after it and is seen in a circle of such ("load
+ * buffering": C11 and some machines allow it, this model does not). Light and heavy fences are P1202's: a pair orders as two sequentially consistent
+ * fences do, atomic accesses only, if one of them is heavy; two light ones order nothing. None of them makes plain data
+ * safe.
  *
  * Search: each execution graph once (Kokologiannakis et al., Truly Stateless, Optimal Dynamic Partial Order Reduction,
  * POPL 2022), so that orders of independent steps cost nothing. What threads may do without atomics takes effect in an
  * order that the graph fixes; an unordered pair of plain accesses is reported as a data race (vector clocks).
  *
- * What it sees. Sources compiled with -fsanitize=thread, whose calls come here instead of to ThreadSanitizer: C11
- * atomics and plain accesses alike. Of the C library and the kernel: pthread threads, mutexes and condition variables;
+ * What it sees. Sources compiled with gcc -fsanitize=thread (clang makes weak compare-exchanges strong), whose calls
+ * come here instead of to ThreadSanitizer: C11 atomics and plain accesses alike. Of the C library and the kernel: pthread threads, mutexes and condition variables;
  * malloc and its like; futex, membarrier, eventfd, timerfd, epoll, poll; CLOCK_MONOTONIC, which is virtual. A wait with
  * a timeout may expire at any point, as often as the scenario allows. Everything else a scenario calls must depend on nothing but its arguments.
  *
@@ -69,7 +70,9 @@ void model_join(unsigned thread);
 /* Explores all values below `count`. The first one is the default. */
 unsigned model_choose(unsigned count);
 
-/* In a loop that does nothing but wait for another thread's store: says that another round without one is pointless. */
+/* In a loop that does nothing but wait for another thread's store: says that another round without one is pointless.
+ * What the caller would do next without such a store is not explored, so only for loops that end in no other way. A
+ * round must look at all that it waits for, and store nothing: of a round that stores, say model_pause. */
 void model_yield(void);
 
 /* In a loop that stores something itself: lets all other threads go first. A thread may do so as often as the scenario

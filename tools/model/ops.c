@@ -311,6 +311,8 @@ bool model__cas(volatile void *object, unsigned size, void *expected, uint64_t v
     bool done;
     if (weak && fails_spuriously(&site)) {
         seen = ops_load(location, failure, &site);
+        if (seen != wanted && checker->guide == NULL)
+            run_end(); /* that is an ordinary failure, which is visited elsewhere */
         done = false;
     } else {
         seen = wanted;
@@ -473,9 +475,10 @@ void ops_queue_join(const volatile void *key, const struct model_site *site)
     ops_update(ops_virtual(key, 8, "waiters"), MODEL_ACQUIRE, NULL, queue_append, self(), site);
 }
 
-void ops_queue_leave(const volatile void *key, const struct model_site *site)
+bool ops_queue_leave(const volatile void *key, const struct model_site *site)
 {
-    ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELAXED, NULL, queue_remove, self(), site);
+    uint64_t queue = ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELAXED, NULL, queue_remove, self(), site);
+    return queue_has(queue, self());
 }
 
 bool ops_may_expire(void)
@@ -502,13 +505,16 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
         thread->expirations++;
         ops_now_at_least(deadline_ns, site);
     }
-    ops_queue_leave(key, site);
-    return end;
+    return ops_queue_leave(key, site) ? end : WAIT_WOKEN_LATE;
 }
 
-void ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site)
+unsigned ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site)
 {
-    ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELEASE, NULL, queue_drop_first, count, site);
+    unsigned woken = 0;
+    uint64_t queue = ops_update(ops_virtual(key, 8, "waiters"), MODEL_RELEASE, NULL, queue_drop_first, count, site);
+    for (; queue != 0 && woken < count; queue >>= 4)
+        woken++;
+    return woken;
 }
 
 /* ---- time ---- */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -371,7 +372,8 @@ static int wait_on_cond(pthread_cond_t *cond, pthread_mutex_t *mutex, uint64_t d
     enum wait_end end = ops_queue_wait(cond, deadline_ns, site);
     ops_lock(mutex, site);
     leave();
-    return end == WAIT_EXPIRED ? ETIMEDOUT : 0;
+    /* who has given up may still have used up a signal */
+    return end == WAIT_EXPIRED || (end == WAIT_WOKEN_LATE && deadline_ns != UINT64_MAX) ? ETIMEDOUT : 0;
 }
 
 static uint64_t ns_of(const struct timespec *t)
@@ -477,7 +479,13 @@ static int descriptor_open(enum descriptor_kind kind)
 
 WRAP(int, eventfd, unsigned initial, int flags)
 {
-    return modelled() ? descriptor_open(DESCRIPTOR_EVENT) : __real_eventfd(initial, flags);
+    if (!modelled())
+        return __real_eventfd(initial, flags);
+    if (initial != 0 || (flags & EFD_NONBLOCK) == 0) {
+        enter();
+        run_found(MODEL_CRASH, "only eventfds that start at 0 and do not block are modelled");
+    }
+    return descriptor_open(DESCRIPTOR_EVENT);
 }
 
 WRAP(int, timerfd_create, int clock, int flags)
@@ -611,9 +619,11 @@ static int poll_pair(struct pollfd *fds, const struct model_site *site)
 WRAP(int, poll, struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     struct model_site site = SITE("poll");
-    if (!modelled() || count != 2)
+    if (!modelled())
         return __real_poll(fds, count, timeout_ms);
     enter();
+    if (count != 2 || timeout_ms >= 0 || descriptor_of(fds[0].fd) == NULL || descriptor_of(fds[1].fd) == NULL)
+        run_found(MODEL_CRASH, "poll is modelled for a timerfd and an eventfd, in this order, without a timeout");
     int ready = poll_pair(fds, &site);
     leave();
     return ready;
@@ -676,9 +686,7 @@ static long futex(const uint32_t *word, int operation, uint32_t value, const str
     case FUTEX_WAIT_BITSET:
         return futex_wait(word, value, timeout, site);
     case FUTEX_WAKE:
-        if (!checker->direct)
-            ops_queue_wake(word, value > 16 ? 16 : value, site);
-        return 0;
+        return checker->direct ? 0 : ops_queue_wake(word, value > 16 ? 16 : value, site);
     default:
         run_found(MODEL_CRASH, "futex operation %d is not modelled", operation);
     }

@@ -41,7 +41,7 @@ static bool ask(const char *command, char *text, size_t size)
     return found;
 }
 
-/* Source line of an instruction, by addr2line. Run from the scheduler or a thread's stack: needs some depth. */
+/* Source line of an instruction, by addr2line; its address, if that knows none. */
 void report_pc(char *text, size_t size, const void *pc)
 {
     char program[512], command[1024];
@@ -54,19 +54,24 @@ void report_pc(char *text, size_t size, const void *pc)
     snprintf(command, sizeof command, "addr2line -i -e '%s' 0x%lx 2>/dev/null", program, (unsigned long)address);
     if (!ask(command, text, size))
         snprintf(text, size, "%p", pc);
-    const char *name = strrchr(text, '/');
-    (void)name;
+    else if (strncmp(text, "./", 2) == 0)
+        memmove(text, text + 2, strlen(text + 2) + 1);
 }
 
-void report_site(FILE *out, const struct model_site *site)
+void report_place(char *text, size_t size, const struct model_site *site)
 {
-    char text[300];
     if (site->file != NULL && site->line > 0)
-        snprintf(text, sizeof text, "%s:%d", site->file, site->line);
+        snprintf(text, size, "%s:%d", site->file, site->line);
     else if (site->file != NULL)
         text[0] = '\0';
     else
-        report_pc(text, sizeof text, site->pc);
+        report_pc(text, size, site->pc);
+}
+
+static void print_place(FILE *out, const struct model_site *site)
+{
+    char text[300];
+    report_place(text, sizeof text, site);
     size_t length = strlen(text);
     fprintf(out, "%-34s ", length > 34 ? text + length - 34 : text);
 }
@@ -82,9 +87,49 @@ static unsigned order_number(event_ref ref)
     return 0;
 }
 
+/* The static object at an address, as nm names it; false: none. */
+static bool find_symbol(uintptr_t address, char *text, size_t size)
+{
+    char program[512], command[600], line[512], name[256];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    bool found = false;
+    if (length <= 0)
+        return false;
+    program[length] = '\0';
+    snprintf(command, sizeof command, "nm -S --defined-only '%s' 2>/dev/null", program);
+    FILE *pipe = popen(command, "r");
+    if (pipe == NULL)
+        return false;
+    address -= is_position_independent() ? (uintptr_t)__executable_start : 0;
+    while (fgets(line, sizeof line, pipe) != NULL) {
+        unsigned long start, extent;
+        char type;
+        if (sscanf(line, "%lx %lx %c %255s", &start, &extent, &type, name) != 4 || strchr("bBdD", type) == NULL ||
+            address - start >= extent)
+            continue;
+        if (address == start)
+            snprintf(text, size, "%s", name);
+        else
+            snprintf(text, size, "%s+%lu", name, (unsigned long)(address - start));
+        found = true;
+    }
+    pclose(pipe);
+    return found;
+}
+
+extern char __data_start[], _end[];
+
+/* An object is called what the source calls it where it was first seen, or, if that is unknown, by its symbol. */
 static void print_object(FILE *out, uint32_t index)
 {
-    const struct location *location = &checker->locations[index];
+    struct location *location = &checker->locations[index];
+    char symbol[300];
+    bool is_static = location->address >= (uintptr_t)__data_start && location->address < (uintptr_t)_end;
+    if (is_static && !location->named && find_symbol(location->address, symbol, sizeof symbol)) {
+        char *name = checker_alloc(strlen(symbol) + 1); /* kept until the end */
+        location->name = strcpy(name, symbol);
+    }
+    location->named = true;
     fprintf(out, "%s [%c%u]", location->name != NULL ? location->name : "object",
             (location->address & VIRTUAL) != 0 ? '@' : '#', index);
 }
@@ -118,7 +163,7 @@ static void print_step(FILE *out, event_ref ref, unsigned number)
     bool update = event->kind == EVENT_READ && (event->flags & FLAG_UPDATE) != 0 &&
                   ref_index(ref) + 1 < checker->threads[ref_thread(ref)].executed;
     fprintf(out, "%5u  thread %u  ", number, ref_thread(ref));
-    report_site(out, &step->site);
+    print_place(out, &step->site);
     switch (event->kind) {
     case EVENT_READ:
         fprintf(out, "%-7s %-8s ", update ? "update" : "load", order_names[event->order]);
@@ -153,9 +198,14 @@ static void print_step(FILE *out, event_ref ref, unsigned number)
 
 void report_execution(FILE *out)
 {
+    enum { FIRST = 400, LAST = 100 }; /* of an endless loop */
     fputs("  step  thread    line                               operation\n", out);
     for (unsigned i = 0; i < checker->order_count; i++) {
         const struct event *event = &step_of(checker->order[i])->event;
+        if (checker->order_count > FIRST + LAST && i == FIRST) {
+            i = checker->order_count - LAST;
+            fputs("  ...\n", out);
+        }
         if (event->kind == EVENT_WRITE && (event->flags & FLAG_UPDATE) != 0)
             continue; /* printed with its load */
         print_step(out, checker->order[i], i + 1);

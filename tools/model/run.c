@@ -140,7 +140,7 @@ void run_block(enum thread_status status)
 void run_found(enum model_verdict verdict, const char *format, ...)
 {
     va_list arguments;
-    if (!checker->verified && !checker->direct && checker->guide == NULL && !consistency_check())
+    if (!checker->verified && !checker->direct && !checker->follows && !consistency_check())
         run_end(); /* not an execution at all */
     checker->found = verdict;
     va_start(arguments, format);
@@ -331,7 +331,7 @@ struct step *run_append(enum event_kind kind, const struct model_site *site)
 /* The replay has ended: is the changed graph one that the model allows? */
 static void verify(void)
 {
-    if (checker->verified || checker->replay_left > 0 || checker->guide != NULL)
+    if (checker->verified || checker->replay_left > 0 || checker->follows)
         return;
     if (!consistency_check())
         run_end();
@@ -343,6 +343,19 @@ void run_forget_round(void)
     checker->running->round_start = checker->running->executed;
 }
 
+/* The replay string's next token; where it ends the default schedule goes on. */
+static void follow_on(const struct step *step)
+{
+    if (checker->guide == NULL)
+        return;
+    if (step->event.kind != EVENT_READ && step->event.kind != EVENT_WRITE && *checker->guide == 'x')
+        checker->guide++;
+    if (*checker->guide == ',')
+        checker->guide++;
+    if (*checker->guide == '\0' || *checker->guide == '\n')
+        checker->guide = NULL;
+}
+
 void run_executed(struct step *step)
 {
     struct thread *thread = checker->running;
@@ -351,12 +364,7 @@ void run_executed(struct step *step)
     thread->paused = false;
     unsigned index = (unsigned)(step - thread->steps);
     checker->order[checker->order_count++] = ref_of(self(), index);
-    if (checker->guide != NULL) {
-        if (step->event.kind != EVENT_READ && step->event.kind != EVENT_WRITE && *checker->guide == 'x')
-            checker->guide++;
-        if (*checker->guide == ',')
-            checker->guide++;
-    }
+    follow_on(step);
     if (step->event.kind != EVENT_READ)
         thread->round_start = index + 1;
     verify();
@@ -399,17 +407,16 @@ static void judge_stuck(void)
             continue;
         if (thread->status != THREAD_JOINING && would_go_on(thread))
             return; /* visited elsewhere */
-        const struct model_site *site = thread->executed > 0 ? &thread->steps[thread->executed - 1].site : NULL;
+        char place[200] = "?";
+        if (thread->executed > 0)
+            report_place(place, sizeof place, &thread->steps[thread->executed - 1].site);
         spins |= thread->status == THREAD_SPINNING;
         if (thread->status == THREAD_JOINING)
             length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u joins thread %u",
                                        length > 0 ? ";" : "", t, thread->joining);
         else
-            length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u %s at %s:%d",
-                                       length > 0 ? ";" : "", t,
-                                       thread->status == THREAD_SPINNING ? "spins" : "waits",
-                                       site != NULL && site->file != NULL ? site->file : "?",
-                                       site != NULL ? site->line : 0);
+            length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u %s at %s", length > 0 ? ";" : "",
+                                       t, thread->status == THREAD_SPINNING ? "spins" : "waits", place);
         if (length >= sizeof text)
             length = sizeof text - 1;
     }
@@ -479,7 +486,7 @@ void run_execute(const struct image *image)
         checker->found = MODEL_CRASH;
         snprintf(checker->sentence, sizeof checker->sentence, "an execution could not be repeated");
     }
-    if (checker->found == MODEL_CLEAN && checker->guide == NULL && !checker->verified && !consistency_check()) {
+    if (checker->found == MODEL_CLEAN && !checker->follows && !checker->verified && !consistency_check()) {
         checker->statistics.pruned++;
         return;
     }
