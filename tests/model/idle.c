@@ -177,6 +177,46 @@ static void steal_from_busy(void)
     tear_down();
 }
 
+/* P3. A timer is due that makes a task ready; the driver's holder leaves it for a task without end. Of the other two
+ * workers one gets the task that is queued, so the last one is to look after the driver, wherever it sleeps. */
+static struct timer_entry timer;
+
+static void make_ready(struct pawl_timer *fired, void *arg, int status)
+{
+    (void)fired;
+    MODEL_ASSERT(status == 0);
+    pawl__schedule(&rt, pawl__current()->worker, arg);
+}
+
+static void stuck_holder(void)
+{
+    set_up(3);
+    entry_init_callback(&timer, make_ready, ready(1));
+    MODEL_ASSERT(pawl__shard_arm(&shards[0], &timer, 0, false) == SHARD_DONE_EARLIER);
+    MODEL_ASSERT(pawl__driver_try_lock(&rt.driver));
+    unsigned w = model_spawn(worker_takes_one, &workers[1]), v = model_spawn(worker_takes_one, &workers[2]);
+    pawl__current_set(&workers[0].current);
+    pawl__schedule(&rt, NULL, ready(0));
+    leave_driver(&rt);
+    model_join(w);
+    model_join(v);
+    expect_taken(2);
+}
+
+/* The same with nothing queued: both others sleep, or are about to. */
+static void stuck_holder_at_rest(void)
+{
+    set_up(2);
+    entry_init_callback(&timer, make_ready, ready(0));
+    MODEL_ASSERT(pawl__shard_arm(&shards[0], &timer, 0, false) == SHARD_DONE_EARLIER);
+    MODEL_ASSERT(pawl__driver_try_lock(&rt.driver));
+    unsigned w = model_spawn(worker_takes_one, &workers[1]);
+    pawl__current_set(&workers[0].current);
+    leave_driver(&rt);
+    model_join(w);
+    expect_taken(1);
+}
+
 /* A task bound to a worker reaches it, whatever it is about to do. */
 static void inbox(void)
 {
@@ -192,8 +232,8 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario all[] = {
         {.name = "inject_one", .about = "a plain thread queues a task while the worker goes to sleep", .run = inject_one, .pauses = 3},
-        {.name = "inject_two", .about = "two tasks for two workers that go to sleep", .run = inject_two, .pauses = 3, .bound = 5},
-        {.name = "inject_from_two", .about = "two plain threads, two workers", .run = inject_from_two, .pauses = 3, .bound = 4},
+        {.name = "inject_two", .about = "two tasks for two workers that go to sleep", .run = inject_two, .pauses = 3, .bound = 9},
+        {.name = "inject_from_two", .about = "two plain threads, two workers", .run = inject_from_two, .pauses = 3, .bound = 6},
         {.name = "steal_from_busy", .about = "a busy worker's tasks find the one that goes to sleep",
          .run = steal_from_busy, .pauses = 3},
         {.name = "inbox", .about = "a task bound to a worker that goes to sleep", .run = inbox, .pauses = 3},
@@ -201,8 +241,12 @@ int main(int argc, char **argv)
          .run = inject_beside_driver, .pauses = 3},
         {.name = "inject_beside_understudy", .about = "a task for a worker that goes to sleep on its condvar",
          .run = inject_beside_understudy, .pauses = 3},
+        {.name = "stuck_holder", .about = "the driver's holder never comes back; one more worker has a task",
+         .run = stuck_holder, .pauses = 3, .bound = 6},
+        {.name = "stuck_holder_at_rest", .about = "the driver's holder never comes back; the other worker sleeps",
+         .run = stuck_holder_at_rest, .pauses = 3},
     };
-    static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3],
-                                                             &all[4], &all[5], &all[6], NULL};
+    static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3], &all[4],
+                                                             &all[5], &all[6], &all[7], &all[8], NULL};
     return model_main(argc, argv, scenarios);
 }
