@@ -13,7 +13,7 @@
 #include "base/backoff.h"
 #include "base/random.h"
 
-enum { SLEEP_NS_MAX = 100000, SPINS_MAX = 1000 };
+enum { SLEEP_NS_MAX = 100000, SPINS_MAX = 300 };
 
 extern PAWL_ATOMIC(uint32_t) pawl__noise_per_mille; /* declared here too: builds without marks have it for the user's */
 void pawl__noise_pass(const char *mark);

@@ -3,7 +3,8 @@
  * A scenario runs in rounds, one at a time, each with a seed, a number of workers and an end. In a round it sets real
  * threads and tasks against each other and checks afterwards that nothing was lost and nothing came twice: what it
  * counts are the round's counters, which the watchdog watches too. A round that finds a violation ends the program
- * through stress_fail, with the scenario, the seed and the violated sentence.
+ * through stress_fail, with the scenario, the seed and the violated sentence. Schedule noise, of pawl/testing.h, is on
+ * in most rounds: the scenarios' own points, and those inside the library where the build has them.
  *
  * Plain threads and tasks call everything here. Times are those of pawl_now. */
 #ifndef STRESS_STRESS_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include <pawl/pawl.h>
+#include <pawl/testing.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STRESS_SANITIZED true
@@ -30,17 +32,21 @@
 struct round {
     uint64_t seed;
     int workers;
-    uint64_t until_ns; /* nothing new is begun after this */
+    uint64_t until_ns;       /* nothing new is begun after this */
+    uint64_t operations_max; /* nor after so many, by the scenario's first counter */
+    unsigned noise;          /* per mille */
 };
 
 struct scenario {
     const char *name;
     const char *about;
     void (*run)(const struct round *round);
-    const char *const *counters; /* their names, in the order of the scenario's own enum; NULL ends them */
+    const char *const *counters; /* their names, in the order of the scenario's own enum; NULL ends them. The first one
+                                  * counts what --operations asks for */
     uint64_t round_ns;           /* a round's length, if that much time is left */
     int workers_min;
     bool plain_only; /* left out of the default rotation under a sanitizer */
+    bool no_noise;   /* it measures time, or makes a million calls */
 };
 
 extern const struct scenario stress_spawn_steal_park, stress_timer_storm, stress_shutdown_storm, stress_blocked_worker,
@@ -93,7 +99,7 @@ void stress_thread_join(pthread_t thread);
 
 static inline bool round_is_over(const struct round *round)
 {
-    return pawl_now(NULL) >= round->until_ns;
+    return pawl_now(NULL) >= round->until_ns || counted(0) >= round->operations_max;
 }
 
 /* From a plain thread. */
@@ -125,9 +131,5 @@ uint64_t random_below(struct random *r, uint64_t limit);
 
 /* True once in n times. */
 bool random_once_in(struct random *r, uint64_t n);
-
-/* Schedule noise: now and then gives the processor away, sleeps for some microseconds, or spins. Holds the worker,
- * where a task calls it. */
-void stress_noise(struct random *r);
 
 #endif
