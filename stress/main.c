@@ -12,8 +12,22 @@
 #define STALL_SECONDS_DEFAULT 60
 
 static const struct scenario *const scenarios[] = {
-    &stress_spawn_steal_park, &stress_timer_storm, &stress_shutdown_storm, &stress_blocked_worker, &stress_wake_storm,
-    &stress_join_cancel,      &stress_block_pool,  &stress_after_cancel,   &stress_idle_quiet,
+    &stress_spawn_steal_park,
+    &stress_timer_storm,
+    &stress_shutdown_storm,
+    &stress_blocked_worker,
+    &stress_wake_storm,
+    &stress_join_cancel,
+    &stress_block_pool,
+    &stress_after_cancel,
+    &stress_idle_quiet,
+    &stress_cancel_sync_free,
+    &stress_steal_storm,
+    &stress_park_storm,
+    &stress_clock_jump,
+    &stress_oom,
+    &stress_thread_exhaustion,
+    &stress_fd_exhaustion,
 };
 #define SCENARIO_COUNT (sizeof scenarios / sizeof scenarios[0])
 

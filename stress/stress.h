@@ -50,7 +50,9 @@ struct scenario {
 };
 
 extern const struct scenario stress_spawn_steal_park, stress_timer_storm, stress_shutdown_storm, stress_blocked_worker,
-    stress_wake_storm, stress_join_cancel, stress_block_pool, stress_after_cancel, stress_idle_quiet;
+    stress_wake_storm, stress_join_cancel, stress_block_pool, stress_after_cancel, stress_idle_quiet,
+    stress_cancel_sync_free, stress_steal_storm, stress_park_storm, stress_clock_jump, stress_oom,
+    stress_thread_exhaustion, stress_fd_exhaustion;
 
 /* ---- watch.c: counters, and the watchdog that says what does not move ---- */
 
@@ -93,6 +95,18 @@ _Noreturn void stress_fail(const char *format, ...) __attribute__((format(printf
 
 /* Never NULL; the bytes are zero. */
 void *stress_allocate(size_t size);
+
+struct pawl_ledger *stress_ledger_create(uint64_t capacity);
+
+/* Fails unless each of its items came exactly once; then destroys it. */
+void stress_ledger_check(struct pawl_ledger *ledger, const char *what);
+
+/* Of the process: entries of /proc/self/fd and of /proc/self/task; each looks again for a while if it is not what was
+ * expected, since a thread that was joined may still be seen there. */
+void stress_expect_descriptors(uint64_t expected);
+void stress_expect_threads(uint64_t expected);
+uint64_t stress_descriptors(void);
+uint64_t stress_threads(void);
 
 void stress_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
 void stress_thread_join(pthread_t thread);
