@@ -20,11 +20,11 @@
 
 /* Access: C constant after creation, A any thread atomic */
 struct pawl_ledger {
-    uint64_t capacity;                                          /* C */
-    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) asked;      /* A times that an item was asked for */
-    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) strays;     /* A outcomes of items that do not exist */
-    PAWL_ATOMIC(uint64_t) last_stray;                           /* A one of them */
-    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) words[];    /* A capacity of them */
+    uint64_t capacity;                                       /* C */
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) asked;   /* A times that an item was asked for */
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) strays;  /* A outcomes of items that do not exist */
+    PAWL_ATOMIC(uint64_t) last_stray;                        /* A one of them */
+    _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) words[]; /* A capacity of them */
 };
 
 static uint64_t items_issued(const struct pawl_ledger *ledger)
@@ -114,7 +114,8 @@ static void judge(struct finding *findings, uint64_t id, uint32_t word)
 }
 
 /* Appends; `used` goes on counting where there is no room. */
-__attribute__((format(printf, 4, 5))) static void say(char *sentence, size_t size, size_t *used, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static void say(char *sentence, size_t size, size_t *used, const char *format,
+                                                      ...)
 {
     va_list arguments;
     size_t from = *used < size ? *used : size;

@@ -18,11 +18,11 @@ enum { SLEEP_NS_MAX = 100000, SPINS_MAX = 300 };
 extern PAWL_ATOMIC(uint32_t) pawl__noise_per_mille; /* declared here too: builds without marks have it for the user's */
 void pawl__noise_pass(const char *mark);
 
-PAWL_ATOMIC(uint32_t) pawl__noise_per_mille;  /* process-wide: A threads are the process's; 0: off */
-static PAWL_ATOMIC(uint64_t) current_seed;    /* process-wide: A as above */
-static PAWL_ATOMIC(uint32_t) starts;          /* process-wide: A counts pawl_noise_start, so that streams begin anew */
-static PAWL_ATOMIC(uint64_t) streams;         /* process-wide: A streams given to threads since the last start */
-static PAWL_ATOMIC(uint64_t) disturbed;       /* process-wide: A passes */
+PAWL_ATOMIC(uint32_t) pawl__noise_per_mille; /* process-wide: A threads are the process's; 0: off */
+static PAWL_ATOMIC(uint64_t) current_seed;   /* process-wide: A as above */
+static PAWL_ATOMIC(uint32_t) starts;         /* process-wide: A counts pawl_noise_start, so that streams begin anew */
+static PAWL_ATOMIC(uint64_t) streams;        /* process-wide: A streams given to threads since the last start */
+static PAWL_ATOMIC(uint64_t) disturbed;      /* process-wide: A passes */
 
 /* All relaxed: noise must not order anything. A thread that mixes two starts up for a moment draws other numbers. */
 

@@ -1,7 +1,8 @@
 /* Stress for a structure of one's own: a mailbox that tasks hand letters through.
  *
  * The ledger finds a letter that was lost or came twice; the noise point lies where the race would be, between looking
- * and taking. Built with a library that has marks inside (pawl_noise_inside), the runtime's own windows open as well. */
+ * and taking. Built with a library that has marks inside (pawl_noise_inside), the runtime's own windows open as well.
+ */
 #include <pawl/pawl.h>
 #include <pawl/testing.h>
 #include <stdatomic.h>

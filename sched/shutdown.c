@@ -89,7 +89,7 @@ static void enter_phase(struct pawl_runtime *rt, enum phase phase)
     if (runtime_phase(rt) < phase)
         store_seq_cst_u32(&rt->phase, phase); /* edge runtime.phase, step 1; only one thread is in shutdown */
     noise_point("runtime.phase.stored");
-    pawl__fence_heavy(&rt->fences);           /* step 2 */
+    pawl__fence_heavy(&rt->fences); /* step 2 */
 }
 
 static bool no_task_left(struct pawl_runtime *rt)

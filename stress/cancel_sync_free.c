@@ -3,8 +3,8 @@
  * A block holds a few timers; one plain thread or task arms them, the same or another one cancels them all with
  * cancel_sync, overwrites the block and frees it. Callbacks write to their block at both ends, with noise in between,
  * and some arm themselves again. So a callback that runs, or begins, after cancel_sync has returned is a touch of freed
- * memory under AddressSanitizer, a race under ThreadSanitizer, since the block is plain, and in any build finds what the
- * block was overwritten with.
+ * memory under AddressSanitizer, a race under ThreadSanitizer, since the block is plain, and in any build finds what
+ * the block was overwritten with.
  *
  * Conserved: every arm has one outcome, a callback or a cancellation. */
 #include <errno.h>
@@ -24,8 +24,8 @@
 
 enum { BLOCKS, ARMED, FIRED, REARMED, CANCELLED, TOO_LATE, HANDED_OVER, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
-    [BLOCKS] = "blocks",       [ARMED] = "armed",       [FIRED] = "fired",
-    [REARMED] = "rearmed",     [CANCELLED] = "cancelled", [TOO_LATE] = "too_late",
+    [BLOCKS] = "blocks",           [ARMED] = "armed",         [FIRED] = "fired",
+    [REARMED] = "rearmed",         [CANCELLED] = "cancelled", [TOO_LATE] = "too_late",
     [HANDED_OVER] = "handed_over",
 };
 
@@ -41,7 +41,7 @@ struct fuse {
     struct random random; /* the callback's */
     uint64_t mark;        /* RESTING; TOUCHED while the callback runs */
     uint64_t fires;
-    bool again;           /* constant: the callback arms it again, for ever */
+    bool again; /* constant: the callback arms it again, for ever */
 };
 
 struct block {
@@ -84,10 +84,8 @@ static struct block *block_create(struct random *r)
     block->fuse_count = fuse_count;
     for (uint64_t i = 0; i < fuse_count; i++) {
         struct fuse *fuse = &block->fuses[i];
-        *fuse = (struct fuse){.block = block,
-                              .random = random_seeded(random_next(r), 0),
-                              .mark = RESTING,
-                              .again = random_once_in(r, 3)};
+        *fuse = (struct fuse){
+            .block = block, .random = random_seeded(random_next(r), 0), .mark = RESTING, .again = random_once_in(r, 3)};
         pawl_timer_init(&fuse->timer, burn, fuse);
     }
     return block;

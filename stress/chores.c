@@ -45,7 +45,8 @@ static bool note_answer(struct chores *chores, struct item *item, uint64_t id, i
         return true;
     }
     CHECK(result == atomic_load(&chores->allowed), "%s returned %d", call, result);
-    CHECK(pawl_ledger_refuse(chores->ledger, id) == 0, "item %" PRIu64 " came although %s returned %d", id, call, result);
+    CHECK(pawl_ledger_refuse(chores->ledger, id) == 0, "item %" PRIu64 " came although %s returned %d", id, call,
+          result);
     atomic_fetch_add(&chores->refused, 1);
     free(item);
     return false;

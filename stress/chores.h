@@ -15,7 +15,7 @@ struct chores {
     _Atomic int allowed;       /* error that calls may return; 0: none may fail */
     _Atomic int allowed_block; /* the same for pawl_block alone */
     _Atomic uint64_t accepted, refused;
-    _Atomic bool closing;      /* callbacks may get -ESHUTDOWN */
+    _Atomic bool closing; /* callbacks may get -ESHUTDOWN */
 };
 
 void chores_init(struct chores *chores, struct pawl_runtime *rt);

@@ -1,7 +1,7 @@
 /* A clock that jumps: forward by nanoseconds to years, to a deadline exactly, just short of it, and back.
  *
- * Real shards and a real driver, with a clock of our own, which only the driver's holder moves. Plain threads arm, reset
- * and cancel; two more turn shards by the clock, one as the driver's holder does it, one as a busy worker does.
+ * Real shards and a real driver, with a clock of our own, which only the driver's holder moves. Plain threads arm,
+ * reset and cancel; two more turn shards by the clock, one as the driver's holder does it, one as a busy worker does.
  *
  * Conserved: a ledger has an item for each arming, settled by its one outcome, a callback or a cancellation. No timer
  * fires before the clock has reached its deadline. A clock that goes back makes nothing fire twice or early; it stands
@@ -30,18 +30,18 @@ static const char *const counters[COUNTERS + 1] = {
 
 /* Access: C constant after the start, A any thread atomic */
 struct world {
-    const struct round *round;          /* C */
-    struct clock clock;                 /* C */
-    struct fences fences;               /* C */
+    const struct round *round; /* C */
+    struct clock clock;        /* C */
+    struct fences fences;      /* C */
     struct driver driver;
     struct shard shards[SHARDS];
-    struct wheel_level *levels;         /* C */
-    unsigned level_count;               /* C a shard */
+    struct wheel_level *levels; /* C */
+    unsigned level_count;       /* C a shard */
     struct pawl_ledger *ledger;
-    _Atomic uint64_t now_ns;            /* A what the clock says; written by the driver's holder */
-    _Atomic uint64_t highest_ns;        /* A the most that it has said */
-    _Atomic uint64_t forgotten;         /* A timers that nobody but their callback frees */
-    _Atomic bool closing, over;         /* A */
+    _Atomic uint64_t now_ns;     /* A what the clock says; written by the driver's holder */
+    _Atomic uint64_t highest_ns; /* A the most that it has said */
+    _Atomic uint64_t forgotten;  /* A timers that nobody but their callback frees */
+    _Atomic bool closing, over;  /* A */
 };
 
 /* In the heap; freed by the callback if it was forgotten, else by its armer. */
@@ -275,8 +275,7 @@ static struct world *world_create(const struct round *round)
     world->round = round;
     world->clock = (struct clock){.now_ns = read_clock, .context = world, .tick_ns = ticks_ns[random_below(&r, 4)]};
     world->level_count = clock_wheel_levels(&world->clock);
-    world->levels =
-        pawl__memory_alloc(&libc, SHARDS * world->level_count * sizeof *world->levels, PAWL_CACHE_LINE);
+    world->levels = pawl__memory_alloc(&libc, SHARDS * world->level_count * sizeof *world->levels, PAWL_CACHE_LINE);
     CHECK(world->levels != NULL, "no memory for the wheels");
     set_clock(world, CLOCK_START_NS);
     for (unsigned i = 0; i < SHARDS; i++)

@@ -71,7 +71,8 @@ static void print_runtime(struct pawl_runtime *rt, uint64_t now_ns)
     fprintf(stderr, "runtime %p: %s, %u workers, %" PRIu32 " searching, %" PRIu32 " sleeping, injected %" PRId64 "\n",
             (void *)rt, name_of_phase(runtime_phase(rt)), rt->worker_count, (uint32_t)idle, (uint32_t)(idle >> 32),
             inject_length(&rt->inject));
-    fprintf(stderr, "  tasks alive %" PRIu64 ", blocking calls %" PRIu32 ", shards %s, who waits for rest %" PRIu32 "\n",
+    fprintf(stderr,
+            "  tasks alive %" PRIu64 ", blocking calls %" PRIu32 ", shards %s, who waits for rest %" PRIu32 "\n",
             pawl__runtime_live_tasks(rt), load_relaxed_u32(&rt->blocking.in_progress),
             load_relaxed_u32(&rt->closing) != 0 ? "closing or closed" : "open", load_relaxed_u32(&rt->quiet_waiters));
     fprintf(stderr, "  driver %s,", load_relaxed_u32(&rt->driver.held) != 0 ? "held" : "free");

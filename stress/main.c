@@ -12,21 +12,11 @@
 #define STALL_SECONDS_DEFAULT 60
 
 static const struct scenario *const scenarios[] = {
-    &stress_spawn_steal_park,
-    &stress_timer_storm,
-    &stress_shutdown_storm,
-    &stress_blocked_worker,
-    &stress_wake_storm,
-    &stress_join_cancel,
-    &stress_block_pool,
-    &stress_after_cancel,
-    &stress_idle_quiet,
-    &stress_cancel_sync_free,
-    &stress_steal_storm,
-    &stress_park_storm,
-    &stress_clock_jump,
-    &stress_oom,
-    &stress_thread_exhaustion,
+    &stress_spawn_steal_park, &stress_timer_storm,  &stress_shutdown_storm,
+    &stress_blocked_worker,   &stress_wake_storm,   &stress_join_cancel,
+    &stress_block_pool,       &stress_after_cancel, &stress_idle_quiet,
+    &stress_cancel_sync_free, &stress_steal_storm,  &stress_park_storm,
+    &stress_clock_jump,       &stress_oom,          &stress_thread_exhaustion,
     &stress_fd_exhaustion,
 };
 #define SCENARIO_COUNT (sizeof scenarios / sizeof scenarios[0])
@@ -163,7 +153,7 @@ static void parse(struct settings *s, int argc, char **argv)
         refuse("one scenario is to be given with", "--operations");
     if (s->duration_ns == 0) /* two years: long enough, and no instant overflows */
         s->duration_ns = s->operations_max != UINT64_MAX || s->rounds_max != UINT64_MAX ? PAWL_SEC(63072000)
-                                                                                         : PAWL_SEC(SECONDS_DEFAULT);
+                                                                                        : PAWL_SEC(SECONDS_DEFAULT);
     if (s->chosen_count == 0)
         choose_default(s);
 }

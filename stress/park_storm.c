@@ -1,8 +1,8 @@
 /* Workers that park all the time: one thing at a time is made ready, in a runtime that has nothing else to do.
  *
- * Under load a lost wake-up is made good by the next one, so here nothing comes next: each step hands over one task, one
- * wake or one timer (or a few at once), and waits, without touching the runtime, until it has been seen to. A step that
- * is not, within a time far beyond any scheduling delay, is a stranded task (P1) or timer (P2). Between steps all
+ * Under load a lost wake-up is made good by the next one, so here nothing comes next: each step hands over one task,
+ * one wake or one timer (or a few at once), and waits, without touching the runtime, until it has been seen to. A step
+ * that is not, within a time far beyond any scheduling delay, is a stranded task (P1) or timer (P2). Between steps all
  * workers get as far into their sleep as luck has it. */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,9 +16,9 @@
 
 enum { STEPS, SPAWNS, BOUND, WAKES, TIMERS, AFTERS, BLOCKS, SLEEPS, WAIT_MAX_US, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
-    [STEPS] = "steps",   [SPAWNS] = "spawns", [BOUND] = "bound",   [WAKES] = "wakes",
-    [TIMERS] = "timers", [AFTERS] = "afters", [BLOCKS] = "blocks", [SLEEPS] = "sleeps",
-    [WAIT_MAX_US] = "wait_max_us",
+    [STEPS] = "steps",   [SPAWNS] = "spawns", [BOUND] = "bound",
+    [WAKES] = "wakes",   [TIMERS] = "timers", [AFTERS] = "afters",
+    [BLOCKS] = "blocks", [SLEEPS] = "sleeps", [WAIT_MAX_US] = "wait_max_us",
 };
 
 struct stepper {
@@ -30,7 +30,7 @@ struct stepper {
     struct pawl_task *sleeper;    /* waits for wakes until it is told to stop */
     _Atomic bool stop;
     _Atomic bool has_waker;
-    struct pawl_waker waker;      /* the sleeper's; the stepper's to drop */
+    struct pawl_waker waker; /* the sleeper's; the stepper's to drop */
 };
 
 static void note_done(struct stepper *s)
@@ -121,7 +121,8 @@ static void hand_over(struct stepper *s, struct pawl_timer *timer)
         break;
     case 3:
         count(AFTERS);
-        CHECK(pawl_after(s->rt, PAWL_US(random_below(r, 100)), call_after, s, NULL) == 0, "pawl_after did not return 0");
+        CHECK(pawl_after(s->rt, PAWL_US(random_below(r, 100)), call_after, s, NULL) == 0,
+              "pawl_after did not return 0");
         break;
     case 4:
         spawn(s, block_and_be_seen, -1, BLOCKS);
@@ -140,7 +141,8 @@ static void await_done(struct stepper *s)
     uint64_t start_ns = pawl_now(NULL), waited_ns = 0;
     for (uint64_t looks = 0; atomic_load(&s->done) != atomic_load(&s->asked); looks++) {
         waited_ns = pawl_now(NULL) - start_ns;
-        CHECK(waited_ns < PATIENCE_NS, "of %" PRIu64 " things made ready %" PRIu64 " have been seen to after %" PRIu64 " s",
+        CHECK(waited_ns < PATIENCE_NS,
+              "of %" PRIu64 " things made ready %" PRIu64 " have been seen to after %" PRIu64 " s",
               atomic_load(&s->asked), atomic_load(&s->done), waited_ns / PAWL_SEC(1));
         if (looks > 100)
             stress_sleep(PAWL_US(20));

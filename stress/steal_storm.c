@@ -1,7 +1,7 @@
 /* Few workers have all the work, and the others live on what they steal.
  *
- * Producers spawn bursts that overflow their run queue, from the slot, the ring and the inbox; what they spawn is mostly
- * too small to be worth it, so that thieves and owners meet over the last tasks of a ring all the time.
+ * Producers spawn bursts that overflow their run queue, from the slot, the ring and the inbox; what they spawn is
+ * mostly too small to be worth it, so that thieves and owners meet over the last tasks of a ring all the time.
  *
  * Conserved: a ledger has an item for each task; each is settled once, by the task itself. */
 #include <errno.h>

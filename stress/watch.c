@@ -122,8 +122,8 @@ void watch_report(const char *verdict, const char *sentence)
     fflush(stdout);
     fprintf(stderr, "%s: %s: %s\n", verdict, scenario != NULL ? scenario->name : "between rounds", sentence);
     if (scenario != NULL) {
-        fprintf(stderr, "again: pawl-stress %s --seed %" PRIu64 " --workers %d --noise %u --rounds 1\n",
-                scenario->name, watch.round.seed, watch.round.workers, watch.round.noise);
+        fprintf(stderr, "again: pawl-stress %s --seed %" PRIu64 " --workers %d --noise %u --rounds 1\n", scenario->name,
+                watch.round.seed, watch.round.workers, watch.round.noise);
         if (phase != NULL)
             fprintf(stderr, "meanwhile: %s\n", phase);
         fprintf(stderr, "counters:");

@@ -78,8 +78,8 @@ PAWL_API uint64_t pawl_ledger_check(const struct pawl_ledger *ledger, char *sent
  * NULL. */
 PAWL_API uint64_t pawl_seed_choose(const char *variable);
 
-/* The same, said on standard error, so that the run can be repeated. Prints from the program that includes this: the
- * library itself never does. */
+/* The same, said on standard error, so that the run can be repeated; variable is not NULL. Prints from the program that
+ * includes this: the library itself never does. */
 static inline uint64_t pawl_seed_announce(const char *variable)
 {
     uint64_t seed = pawl_seed_choose(variable);
