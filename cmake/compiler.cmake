@@ -26,7 +26,10 @@ endif()
 # Includes start at the root: -Itime would shadow <time.h>, -Isched <sched.h>.
 add_library(pawl_settings INTERFACE)
 target_include_directories(pawl_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
-target_compile_definitions(pawl_settings INTERFACE $<$<BOOL:${PAWL_DEBUG}>:PAWL_DEBUG=1>)
+target_compile_definitions(pawl_settings INTERFACE
+    $<$<BOOL:${PAWL_DEBUG}>:PAWL_DEBUG=1>
+    $<$<BOOL:${PAWL_NOISE}>:PAWL_NOISE=1>
+)
 target_compile_options(pawl_settings INTERFACE
     -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
     -Wall -Wextra $<$<BOOL:${PAWL_WERROR}>:-Werror>

@@ -7,6 +7,7 @@ set(public_headers
     include/pawl/poll.h
     include/pawl/runtime.h
     include/pawl/task.h
+    include/pawl/testing.h
     include/pawl/time.h
 )
 get_property(rooms GLOBAL PROPERTY PAWL_ROOMS)

@@ -1,5 +1,7 @@
 #include "park/driver.h"
 
+#include "base/noise.h"
+
 int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
                       struct shard *shards, unsigned shard_count)
 {
@@ -58,6 +60,7 @@ static uint64_t exact_deadline(const struct driver *driver)
         uint64_t published = next_deadline(shard);
         if (published == PAWL_NEVER)
             return PAWL_NEVER;
+        noise_point("shard.next_deadline.read");
         pawl__shard_settle(shard);
         if (next_deadline(shard) <= published)
             return published;
@@ -102,12 +105,14 @@ void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
 
 void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
 {
+    noise_point("shard.next_deadline.published");
     fence_light(driver->fences);                              /* edge driver.wake_at, armer's step 2 */
     uint64_t wake_at = load_relaxed_u64(&driver->wake_at);    /* step 3; relaxed: ordered by the fence */
     while (wake_at > deadline_ns)
         /* Whoever takes wake_at back to awake writes the descriptor, once for all who armed. If the driver went through
          * a whole sleep in between and wakes for nothing, no harm is done. */
         if (cas_acq_rel_relaxed_u64(&driver->wake_at, &wake_at, 0)) {
+            noise_point("driver.wake_at.taken");
             pawl__reactor_wake(&driver->reactor);
             return;
         }

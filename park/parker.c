@@ -1,6 +1,7 @@
 #include "park/parker.h"
 
 #include "base/memory.h"
+#include "base/noise.h"
 
 struct parker *pawl__parker_create(const struct pawl_allocator *allocator, struct driver *driver)
 {
@@ -68,6 +69,7 @@ static bool sleep_in_reactor(struct parker *parker, uint64_t wake_at)
     if (!begin(parker, PARKER_PARKED_DRIVER))
         return true;
     uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
+    noise_point("parker.token.parked");
     if (now_ns < wake_at)
         pawl__reactor_wait(&driver->reactor, wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns);
     return end(parker);
@@ -80,6 +82,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
     unsigned result = 0;
     while (result == 0) {
         uint64_t wake_at = pawl__driver_prepare(driver);
+        noise_point("driver.wake_at.published");
         pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
         if (host != NULL && host->last_look(host->context))
             result = PARK_WORK;
@@ -87,6 +90,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
             result = PARK_NOTIFIED;
         else if (pawl__driver_due(driver, clock_now_ns(driver->clock)))
             result = PARK_DRIVER_HELD;
+        noise_point("driver.wake_at.awake");
         pawl__driver_awake(driver);
         host = NULL;
     }
@@ -115,6 +119,7 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
     struct driver *driver = parker->driver;
     if (pawl__driver_try_lock(driver)) /* edge park.seat, step 2 */
         return park_driver(parker, host);
+    noise_point("park.seat.driver_taken");
     pawl__fence_heavy(driver->fences); /* edge idle.announce, step 2 */
     if (host->last_look(host->context))
         return PARK_WORK;
@@ -125,6 +130,7 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
     bool promoted = false;
     bool notified = park_understudy(parker, &promoted);
     pawl__understudy_leave(&driver->understudy); /* edge park.seat, step 1 of who leaves */
+    noise_point("park.seat.left");
     host->seat_left(host->context);
     if (notified)
         return PARK_NOTIFIED | (promoted ? PARK_DRIVER_HELD : 0);
@@ -134,7 +140,9 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
 void pawl__unpark(struct parker *parker)
 {
     struct driver *driver = parker->driver;
-    switch (exchange_acq_rel_u32(&parker->state, PARKER_NOTIFIED)) { /* edge parker.token */
+    uint32_t former = exchange_acq_rel_u32(&parker->state, PARKER_NOTIFIED); /* edge parker.token */
+    noise_point("parker.token.left");
+    switch (former) {
     case PARKER_PARKED_CONDVAR:
         pawl__wake_one(&parker->state);
         break;

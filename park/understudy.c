@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/noise.h"
 #include "park/reactor.h"
 
 int pawl__understudy_init(struct understudy *understudy)
@@ -54,6 +55,7 @@ bool pawl__understudy_wait(struct understudy *understudy)
         drain(understudy->wake_fd);
     if (fds[0].revents == 0 || !drain(understudy->timer_fd))
         return false;
+    noise_point("understudy.alarm.rang");
     store_seq_cst_u32(&understudy->armed, 0); /* edge understudy.alarm, understudy's step 1 */
     return true;
 }
@@ -69,6 +71,7 @@ void pawl__understudy_set_alarm(struct understudy *understudy)
     if (load_seq_cst_u32(&understudy->armed) != 0 || /* edge understudy.alarm, leaver's step 2 */
         !cas_seq_cst_u32(&understudy->armed, &expected, 1))
         return;
+    noise_point("understudy.alarm.armed");
     struct itimerspec delay = {.it_value = {.tv_nsec = ALARM_DELAY_NS}};
     if (timerfd_settime(understudy->timer_fd, 0, &delay, NULL) != 0)
         pawl__fatal("timerfd_settime failed on the understudy's own descriptor");

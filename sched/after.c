@@ -5,6 +5,7 @@
 #include <pawl/time.h>
 #include <sys/mman.h>
 
+#include "base/noise.h"
 #include "base/random.h"
 #include "sched/join.h"
 #include "sched/runtime.h"
@@ -159,6 +160,7 @@ static void fire(void *target)
     struct after *after = target;
     struct pawl_runtime *rt = after->runtime;
     uint64_t generation = generation_of(after);
+    noise_point("after.control.fired");
     if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation))
         pawl__task_start(rt, after->task);
     else if (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
@@ -208,6 +210,7 @@ int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn,
     uint64_t tick = clock_tick_of_deadline(&rt->clock, pawl_saturating_add(clock_now_ns(&rt->clock), delay_ns));
     /* release: ids are good from here on; the shard's lock orders it before the firing */
     store_release_u64(&after->control, generation_of(after) << LIFE_BITS | AFTER_ARMED);
+    noise_point("after.control.armed");
     if (pawl__entry_arm_tick(rt, &after->entry, tick))
         return 0;
     /* The shard was closed meanwhile. The id was out already: a cancel may be at it, as it may when a timer fires. */
@@ -239,6 +242,7 @@ int pawl_cancel(struct pawl_runtime *rt, uint64_t id)
         bool running = load_acquire_u64(&after->control) == (generation << LIFE_BITS | AFTER_RUNNING);
         return running ? -EINPROGRESS : -ENOENT;
     }
+    noise_point("after.control.cancelling");
     if (pawl__entry_cancel(rt, &after->entry) || !move_on(after, AFTER_CANCELLING, AFTER_CANCELLED, generation))
         drop(rt, after);
     return 0;

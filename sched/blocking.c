@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "base/noise.h"
 #include "sched/runtime.h"
 #include "sched/sleep.h"
 
@@ -35,6 +36,7 @@ static struct job *take_job_locked(struct blocking_pool *pool)
         uint32_t wakes = load_relaxed_u32(&pool->wakes); /* relaxed: written under the lock */
         pool->idle++;
         lock_release(&pool->lock);
+        noise_point("blocking.idle");
         in_time = pawl__wait_on(&pool->wakes, wakes, deadline_ns);
         lock_acquire(&pool->lock);
         pool->idle--;
@@ -81,6 +83,7 @@ static void *thread_main(void *arg)
     pool->threads--; /* in the same step as finding no job: a job that comes now finds one thread less */
     pool->leaving++;
     lock_release(&pool->lock);
+    noise_point("blocking.leaving");
     if (rt->hooks.thread_stop != NULL)
         rt->hooks.thread_stop(rt->hooks.context, -1);
     pawl__current_set(NULL);
@@ -159,6 +162,7 @@ static void submit(struct pawl_runtime *rt, struct job *job)
     pool->threads += start;
     store_relaxed_u32(&pool->wakes, load_relaxed_u32(&pool->wakes) + 1); /* relaxed: under the lock */
     lock_release(&pool->lock);
+    noise_point("blocking.queued");
     if (!start)
         pawl__wake_one(&pool->wakes);
     else if (start_thread(rt) != 0)

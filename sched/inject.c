@@ -1,5 +1,6 @@
 #include "sched/inject.h"
 
+#include "base/noise.h"
 #include "sched/task.h"
 
 void pawl__inject_init(struct inject *inject)
@@ -10,6 +11,7 @@ void pawl__inject_init(struct inject *inject)
 void pawl__inject_push(struct inject *inject, struct pawl_task *task)
 {
     pawl__fifo_push(&inject->fifo, &task->link);
+    noise_point("inject.count.pushed");
     fetch_add_acq_rel_u64(&inject->count, 1);
 }
 
@@ -33,6 +35,7 @@ unsigned pawl__inject_pop(struct inject *inject, struct pawl_task **out, unsigne
     while (count < most && (node = pawl__fifo_pop(&inject->fifo)) != NULL)
         out[count++] = PAWL_CONTAINER_OF(node, struct pawl_task, link);
     lock_release(&inject->lock);
+    noise_point("inject.count.popped");
     if (count > 0)
         fetch_add_acq_rel_u64(&inject->count, -(uint64_t)count);
     return count;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/noise.h"
 #include "base/rcu.h"
 #include "sched/runtime.h"
 #include "sched/sleep.h"
@@ -42,6 +43,7 @@ static void wake(struct pawl_task *task, uint64_t flags)
      * sleeper to wake. Destroying waits for this section (edge rcu.grace), and a task that is not FINISHED keeps
      * destroying from getting that far. */
     pawl__rcu_enter();
+    noise_point("rcu.grace.entered");
     if (task_life(task) != TASK_FINISHED && runtime_usable(rt) == 0 && task_mark_woken(task, flags))
         pawl__schedule(rt, NULL, task);
     pawl__rcu_exit();
@@ -75,6 +77,7 @@ bool pawl__task_finish(struct pawl_task *task)
             free_header(task);
         return false;
     }
+    noise_point("task.state.finished");
     struct waiter *waiter;
     while ((waiter = take_waiter(task)) != NULL)
         pawl__waiter_grant(waiter);
@@ -117,6 +120,7 @@ static int await_end(struct pawl_task *task, uint64_t deadline_ns)
     if (!add_waiter(task, &waiter))
         return 0;
     int error = pawl__waiter_wait(&waiter, deadline_ns, true);
+    noise_point("waiter.granted.ended");
     if (error == 0 || remove_waiter(task, &waiter))
         return error;
     return pawl__waiter_wait(&waiter, PAWL_NEVER, false);

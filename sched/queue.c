@@ -1,5 +1,7 @@
 #include "sched/queue.h"
 
+#include "base/noise.h"
+
 static PAWL_ATOMIC(void *) *place(struct queue *queue, uint64_t index)
 {
     return &queue->ring[index % QUEUE_CAPACITY];
@@ -49,8 +51,10 @@ struct pawl_task *pawl__queue_steal(struct queue *victim, struct queue *own, uns
         return NULL;
     for (uint64_t i = 0; i < count; i++)
         tasks[i] = load_relaxed_ptr(place(victim, head + i)); /* relaxed: edge queue.head says why */
+    noise_point("queue.head.read");
     if (!cas_acq_rel_relaxed_u64(&victim->head, &head, head + count))
         return NULL;
+    noise_point("queue.head.taken");
     uint64_t own_tail = load_relaxed_u64(&own->tail); /* relaxed: ours, and the ring is empty, so there is room */
     for (uint64_t i = 1; i < count; i++)
         store_relaxed_ptr(place(own, own_tail + i - 1), tasks[i]);

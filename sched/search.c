@@ -1,5 +1,6 @@
 /* Searching: a worker without work looks for some in the other workers' queues. */
 #include "base/backoff.h"
+#include "base/noise.h"
 #include "sched/runtime.h"
 
 enum {
@@ -46,6 +47,7 @@ static struct pawl_task *steal_once(struct worker *worker, const struct stalled 
 /* The last resort: the slot of an owner that does not get round to it. */
 static struct pawl_task *take_stalled(struct worker *worker, struct worker *victim)
 {
+    noise_point("queue.slot.stalled");
     struct pawl_task *task = queue_take_slot(&victim->queue);
     if (task != NULL)
         counter_add(&worker->counters.stolen, 1);

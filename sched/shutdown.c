@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
+#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/runtime.h"
 
@@ -30,6 +31,7 @@ void pawl__runtime_quiet(struct pawl_runtime *rt)
     fence_light(&rt->fences); /* edge runtime.quiet, step 2 of who goes to sleep */
     if (PAWL_LIKELY(load_relaxed_u32(&rt->quiet_waiters) == 0)) /* step 3; relaxed: ordered by the fence */
         return;
+    noise_point("runtime.quiet.waiter_seen");
     fetch_add_seq_cst_u32(&rt->quiet_epoch, 1);
     pawl__wake_all(&rt->quiet_epoch);
 }
@@ -45,6 +47,7 @@ static bool await(struct pawl_runtime *rt, bool (*condition)(struct pawl_runtime
         met = condition(rt);
         if (met || !in_time)
             break;
+        noise_point("runtime.quiet.not_met");
         in_time = pawl__wait_on(&rt->quiet_epoch, epoch, deadline_ns);
     }
     fetch_add_seq_cst_u32(&rt->quiet_waiters, UINT32_MAX);
@@ -86,7 +89,8 @@ static void enter_phase(struct pawl_runtime *rt, enum phase phase)
 {
     if (runtime_phase(rt) < phase)
         store_seq_cst_u32(&rt->phase, phase); /* edge runtime.phase, step 1; only one thread is in shutdown */
-    pawl__fence_heavy(&rt->fences);           /* step 2 */
+    noise_point("runtime.phase.stored");
+    pawl__fence_heavy(&rt->fences); /* step 2 */
 }
 
 static bool no_task_left(struct pawl_runtime *rt)

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <time.h>
 
+#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/timers.h"
 
@@ -96,6 +97,7 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
             return error;
         if (alarm_rang(alarm, task))
             return -ETIMEDOUT;
+        noise_point("task.state.not_done");
         pawl__task_suspend(task);
     }
 }

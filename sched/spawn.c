@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/noise.h"
 #include "sched/join.h"
 
 /* ---- creating ---- */
@@ -95,6 +96,7 @@ static void take_back(struct pawl_runtime *rt, struct worker *worker, struct paw
 {
     store_release_u64(&task->state, TASK_FREE);
     pawl__task_discard(rt, task);
+    noise_point("runtime.phase.taken_back");
     runtime_count_finished(rt, worker);
     pawl__runtime_quiet(rt); /* who waits for the last task may have counted this one */
 }
@@ -123,6 +125,7 @@ int pawl_spawn_with(struct pawl_runtime *rt, const struct pawl_task_options *o, 
     if ((error = pawl__task_create(rt, worker, o, fn, arg, &task)) != 0)
         return error;
     announce(rt, worker, task, out == NULL ? 1 : 2);
+    noise_point("runtime.phase.counted");
     fence_light(&rt->fences); /* edge runtime.phase, step 2, and step 3: */
     if (PAWL_UNLIKELY(!runtime_accepts(rt, inside))) {
         take_back(rt, worker, task);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/noise.h"
 #include "base/rcu.h"
 #include "sched/registry.h"
 #include "sched/spawn.h"
@@ -117,6 +118,7 @@ static enum shard_answer visit_once(struct timer_entry *entry, visit_fn *fn, uin
         return SHARD_ALREADY;
     enum shard_answer answer = SHARD_ALREADY; /* if the runtime is gone: all its timers are completed */
     struct shard *shard = visit_begin(&visit, home);
+    noise_point("timer.home.read");
     if (shard != NULL && (*error = runtime_usable(visit.rt)) == 0)
         answer = fn(shard, entry, value);
     if (answer == SHARD_DONE_EARLIER)
@@ -174,6 +176,7 @@ static enum shard_answer arm_once(struct pawl_runtime *rt, struct timer_entry *e
     } else if (answer != SHARD_DONE) {
         return answer;
     }
+    noise_point("timer.home.moved");
     answer = pawl__shard_arm(shard, entry, tick, false);
     if (answer == SHARD_DONE_EARLIER)
         tell_driver(rt, shard);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/sleep.h"
 
@@ -46,6 +47,7 @@ void pawl__waiter_grant(struct waiter *waiter)
     }
     task_ref(task); /* it lives as long as it waits; after the grant only our reference keeps it */
     store_release_u32(&waiter->granted, 1);
+    noise_point("waiter.granted.stored");
     pawl__task_wake(task);
     pawl__task_unref(task);
 }

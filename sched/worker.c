@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 
+#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/runtime.h"
 
@@ -36,6 +37,7 @@ static bool wake_one(struct pawl_runtime *rt, int places, const struct worker *e
         uint32_t place = load_relaxed_u32(&worker->parker->state); /* relaxed: a preference, no more */
         if (worker == except || (places & 1 << place) == 0 || !idle_claim(&rt->idle, (unsigned)i, true))
             continue;
+        noise_point("idle.claim.claimed");
         pawl__unpark(worker->parker);
         runtime_count(rt, current_worker_of(rt), unparks, 1);
         return true;
@@ -45,9 +47,11 @@ static bool wake_one(struct pawl_runtime *rt, int places, const struct worker *e
 
 void pawl__notify(struct pawl_runtime *rt)
 {
+    noise_point("idle.announce.queued");
     fence_light(&rt->fences); /* edge idle.announce, left step 2 */
     if (PAWL_LIKELY(!idle_wants_wake(&rt->idle)))
         return;
+    noise_point("idle.announce.sleeper_seen");
     /* Places change while we look; the last resort is whoever sleeps, so that no sleeper is missed. */
     if (!wake_one(rt, AT_CONDVAR, NULL) && !wake_one(rt, AT_UNDERSTUDY, NULL))
         wake_one(rt, ANYWHERE, NULL);
@@ -58,6 +62,7 @@ static void push_inbox(struct worker *worker, struct pawl_task *task)
 {
     struct pawl_runtime *rt = worker->runtime;
     pawl__fifo_push(&worker->inbox, &task->link);
+    noise_point("inbox.count.pushed");
     fetch_add_acq_rel_u64(&worker->inbox_count, 1);
     fence_light(&rt->fences);
     if (idle_is_asleep(&rt->idle, worker->index) && idle_claim(&rt->idle, worker->index, true))
@@ -104,6 +109,7 @@ void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_
 static void leave_driver(struct pawl_runtime *rt)
 {
     pawl__driver_unlock(&rt->driver);
+    noise_point("park.seat.driver_left");
     if (idle_sleeping(&rt->idle) > 0)
         pawl__understudy_set_alarm(&rt->driver.understudy);
     see_to_seat(rt, NULL);
@@ -233,6 +239,7 @@ static void after_run(struct worker *worker, enum context_reason reason)
 {
     struct pawl_task *task = worker->current.task;
     struct stack *stack = task->stack;
+    noise_point("task.state.left");
     worker->current.task = NULL;
     if (reason == CONTEXT_FINISHED) {
         finish(worker, task);
@@ -281,6 +288,7 @@ struct pawl_task *pawl__worker_take_injected(struct worker *worker)
     unsigned count = pawl__inject_pop(&rt->inject, tasks, share > BATCH_MAX ? BATCH_MAX : (unsigned)share);
     if (count == 0)
         return NULL;
+    noise_point("inject.count.in_hand");
     for (unsigned i = 1; i < count; i++)
         push_ring(worker, tasks[i]);
     if (count > 1) /* in our hands they were nowhere to be found: whoever looked meanwhile may have gone to sleep */
@@ -355,8 +363,10 @@ bool pawl__work_anywhere(struct pawl_runtime *rt)
 static void stop_searching(struct worker *worker)
 {
     struct pawl_runtime *rt = worker->runtime;
+    noise_point("idle.announce.found");
     bool last = idle_stop_searching(&rt->idle);
     worker->searching = false;
+    noise_point("idle.announce.search_ended");
     see_to_seat(rt, NULL);
     if (!last || idle_sleeping(&rt->idle) == 0)
         return;
@@ -398,8 +408,10 @@ static void park(struct worker *worker)
     if (rt->hooks.before_park != NULL)
         rt->hooks.before_park(rt->hooks.context, (int)worker->index);
     parking.nobody_searches = idle_announce(&rt->idle, worker->index, worker->searching);
+    noise_point("idle.announce.asleep");
     pawl__runtime_quiet(rt);
     unsigned result = pawl__park(worker->parker, &host);
+    noise_point("idle.claim.awake");
     worker->searching = (result & (PARK_NOTIFIED | PARK_WORK)) != 0;
     if ((result & PARK_NOTIFIED) == 0 && !idle_claim(&rt->idle, worker->index, worker->searching)) {
         pawl__park_for_token(worker->parker);

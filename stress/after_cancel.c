@@ -201,7 +201,7 @@ static bool ask(struct actor *a)
     CHECK(ticket.id != 0, "pawl_after gave the id 0");
     publish(scene, &ticket, &a->random);
     if (random_once_in(&a->random, 4)) {
-        stress_noise(&a->random);
+        pawl_noise_point(__func__);
         cancel_ticket(scene, a->rt, &ticket);
     }
     return true;
@@ -220,7 +220,7 @@ static void *act(void *arg)
         if (a->rt == NULL && random_once_in(&a->random, 8))
             CHECK(pawl_yield() == 0, "pawl_yield did not return 0");
         else
-            stress_noise(&a->random);
+            pawl_noise_point(__func__);
     }
     return NULL;
 }

@@ -130,7 +130,7 @@ static void *serve_client(void *arg)
     for (uint64_t blocks = 1 + random_below(&client->random, BLOCKS_MAX); blocks > 0; blocks--) {
         if (block_once(client))
             break;
-        stress_noise(&client->random);
+        pawl_noise_point(__func__);
     }
     free(client);
     return token;
@@ -181,7 +181,7 @@ static void *manage(void *arg)
         struct handle *handle = &handles[random_below(&r, TASKS_PER_MANAGER)];
         dismiss(handle, &r);
         hire(manager->pool, handle, &r);
-        stress_noise(&r);
+        pawl_noise_point(__func__);
         CHECK(pawl_block(run_in_place, handle, &value) == 0 && value == handle, "pawl_block in a plain thread failed");
     }
     for (int i = 0; i < TASKS_PER_MANAGER; i++)

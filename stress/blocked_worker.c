@@ -15,6 +15,7 @@
 #define SPIN_NS PAWL_SEC(1)
 #define LATE_BOUND_US 250000 /* of the 99th percentile */
 #define LATE_AIM_US 10000
+#define NOISE_MAX 20 /* per mille; with more the workers have their hands full, and what is late is late for that */
 
 enum { SPINS, SLEEPS, STARTS, OVER_AIM, LATE_P50_US, LATE_P99_US, LATE_MAX_US, START_MAX_US, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
@@ -125,7 +126,7 @@ static void judge(struct block *block)
     stress_count_max(LATE_P50_US, block->late_us[samples / 2]);
     stress_count_max(LATE_P99_US, block->late_us[samples * 99 / 100]);
     stress_count_max(LATE_MAX_US, block->late_us[samples - 1]);
-    CHECK(STRESS_SANITIZED || counted(LATE_P99_US) < LATE_BOUND_US,
+    CHECK(STRESS_SANITIZED || block->round->noise > NOISE_MAX || counted(LATE_P99_US) < LATE_BOUND_US,
           "beside a task that spins, a hundredth of the others is late by more than %" PRIu64 " us",
           counted(LATE_P99_US));
 }

@@ -257,4 +257,5 @@ const struct scenario stress_idle_quiet = {
     .round_ns = PAWL_SEC(7),
     .workers_min = 1,
     .plain_only = true,
+    .no_noise = true,
 };

@@ -235,7 +235,7 @@ static void spawn_joiner(struct scene *scene, const struct handle *handle, struc
     struct pawl_task *task;
     *joiner = (struct joiner){*handle, random_seeded(random_next(r), 0)};
     CHECK(pawl_spawn(scene->rt, join_in_task, joiner, &task) == 0, "pawl_spawn did not return 0");
-    stress_noise(r);
+    pawl_noise_point(__func__);
     if (random_once_in(r, 3))
         cancel(&(struct handle){task, NULL});
     pawl_detach(task);
@@ -291,7 +291,7 @@ static void share_target(struct scene *scene, struct random *r)
             give_up(&other);
         else
             exchange_handle(scene, &other, random_below(r, MAILBOXES), r);
-        stress_noise(r);
+        pawl_noise_point(__func__);
     }
     if (waits_for_cancel)
         cancel(&handle);

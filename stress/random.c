@@ -1,5 +1,3 @@
-#include <sched.h>
-
 #include "stress.h"
 
 /* splitmix64's finaliser: neighbouring seeds give unrelated states. */
@@ -34,30 +32,4 @@ uint64_t random_below(struct random *r, uint64_t limit)
 bool random_once_in(struct random *r, uint64_t n)
 {
     return random_below(r, n) == 0;
-}
-
-static void spin(uint64_t turns)
-{
-    for (volatile uint64_t i = 0; i < turns; i++)
-        continue;
-}
-
-void stress_noise(struct random *r)
-{
-    switch (random_below(r, 32)) {
-    case 0:
-        stress_sleep(PAWL_US(1 + random_below(r, 200)));
-        break;
-    case 1:
-    case 2:
-        sched_yield();
-        break;
-    case 3:
-    case 4:
-    case 5:
-        spin(random_below(r, 2000));
-        break;
-    default:
-        break;
-    }
 }

@@ -264,7 +264,7 @@ static bool work_once(struct job *job)
     case 9:
         return job->depth > 0 && !start_job(life, NULL, r, job->depth - 1, NULL, NULL);
     default:
-        stress_noise(r);
+        pawl_noise_point(__func__);
         return false;
     }
 }
@@ -392,7 +392,7 @@ static void use_once(struct user *user)
         spawn_job(user);
         break;
     }
-    stress_noise(&user->random);
+    pawl_noise_point(__func__);
 }
 
 /* Goes on for a while after the first refusal, to see that they stay. */

@@ -91,7 +91,7 @@ static void linger(struct random *r)
         sleep_checked(0);
         break;
     case 5:
-        stress_noise(r);
+        pawl_noise_point(__func__);
         break;
     default:
         break;
@@ -229,7 +229,7 @@ static void *plant_trees(void *arg)
         uint64_t tree_count = 1 + random_below(&r, TREES_MAX);
         for (uint64_t i = 0; i < tree_count; i++) {
             plant(&trees[i], forest->rt, forest, &r, (unsigned)random_below(&r, DEPTH_MAX + 1), false);
-            stress_noise(&r);
+            pawl_noise_point(__func__);
         }
         for (uint64_t i = 0; i < tree_count; i++)
             harvest(&trees[i], &r);

@@ -3,7 +3,8 @@
  * A scenario runs in rounds, one at a time, each with a seed, a number of workers and an end. In a round it sets real
  * threads and tasks against each other and checks afterwards that nothing was lost and nothing came twice: what it
  * counts are the round's counters, which the watchdog watches too. A round that finds a violation ends the program
- * through stress_fail, with the scenario, the seed and the violated sentence.
+ * through stress_fail, with the scenario, the seed and the violated sentence. Schedule noise, of pawl/testing.h, is on
+ * in most rounds: the scenarios' own points, and those inside the library where the build has them.
  *
  * Plain threads and tasks call everything here. Times are those of pawl_now. */
 #ifndef STRESS_STRESS_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include <pawl/pawl.h>
+#include <pawl/testing.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STRESS_SANITIZED true
@@ -30,21 +32,27 @@
 struct round {
     uint64_t seed;
     int workers;
-    uint64_t until_ns; /* nothing new is begun after this */
+    uint64_t until_ns;       /* nothing new is begun after this */
+    uint64_t operations_max; /* nor after so many, by the scenario's first counter */
+    unsigned noise;          /* per mille */
 };
 
 struct scenario {
     const char *name;
     const char *about;
     void (*run)(const struct round *round);
-    const char *const *counters; /* their names, in the order of the scenario's own enum; NULL ends them */
+    const char *const *counters; /* their names, in the order of the scenario's own enum; NULL ends them. The first one
+                                  * counts what --operations asks for */
     uint64_t round_ns;           /* a round's length, if that much time is left */
     int workers_min;
     bool plain_only; /* left out of the default rotation under a sanitizer */
+    bool no_noise;   /* it measures time, or makes a million calls */
 };
 
 extern const struct scenario stress_spawn_steal_park, stress_timer_storm, stress_shutdown_storm, stress_blocked_worker,
-    stress_wake_storm, stress_join_cancel, stress_block_pool, stress_after_cancel, stress_idle_quiet;
+    stress_wake_storm, stress_join_cancel, stress_block_pool, stress_after_cancel, stress_idle_quiet,
+    stress_cancel_sync_free, stress_steal_storm, stress_park_storm, stress_clock_jump, stress_oom,
+    stress_thread_exhaustion, stress_fd_exhaustion;
 
 /* ---- watch.c: counters, and the watchdog that says what does not move ---- */
 
@@ -88,12 +96,24 @@ _Noreturn void stress_fail(const char *format, ...) __attribute__((format(printf
 /* Never NULL; the bytes are zero. */
 void *stress_allocate(size_t size);
 
+struct pawl_ledger *stress_ledger_create(uint64_t capacity);
+
+/* Fails unless each of its items came exactly once; then destroys it. */
+void stress_ledger_check(struct pawl_ledger *ledger, const char *what);
+
+/* Of the process: entries of /proc/self/fd and of /proc/self/task; each looks again for a while if it is not what was
+ * expected, since a thread that was joined may still be seen there. */
+void stress_expect_descriptors(uint64_t expected);
+void stress_expect_threads(uint64_t expected);
+uint64_t stress_descriptors(void);
+uint64_t stress_threads(void);
+
 void stress_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg);
 void stress_thread_join(pthread_t thread);
 
 static inline bool round_is_over(const struct round *round)
 {
-    return pawl_now(NULL) >= round->until_ns;
+    return pawl_now(NULL) >= round->until_ns || counted(0) >= round->operations_max;
 }
 
 /* From a plain thread. */
@@ -125,9 +145,5 @@ uint64_t random_below(struct random *r, uint64_t limit);
 
 /* True once in n times. */
 bool random_once_in(struct random *r, uint64_t n);
-
-/* Schedule noise: now and then gives the processor away, sleeps for some microseconds, or spins. Holds the worker,
- * where a task calls it. */
-void stress_noise(struct random *r);
 
 #endif

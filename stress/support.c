@@ -1,4 +1,6 @@
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,45 @@ void *stress_allocate(size_t size)
     return memory;
 }
 
+static uint64_t count_entries(const char *path)
+{
+    uint64_t entries = 0;
+    DIR *directory = opendir(path);
+    CHECK(directory != NULL, "%s cannot be read: %s", path, strerror(errno));
+    while (readdir(directory) != NULL)
+        entries++;
+    closedir(directory);
+    return entries;
+}
+
+uint64_t stress_descriptors(void)
+{
+    return count_entries("/proc/self/fd");
+}
+
+uint64_t stress_threads(void)
+{
+    return count_entries("/proc/self/task");
+}
+
+static void expect(uint64_t (*look)(void), uint64_t expected, const char *what)
+{
+    uint64_t seen, give_up_ns = pawl_now(NULL) + PAWL_SEC(10);
+    while ((seen = look()) != expected && pawl_now(NULL) < give_up_ns)
+        stress_sleep(PAWL_MS(1));
+    CHECK(seen == expected, "%" PRIu64 " %s, %" PRIu64 " before", seen, what, expected);
+}
+
+void stress_expect_descriptors(uint64_t expected)
+{
+    expect(stress_descriptors, expected, "descriptors");
+}
+
+void stress_expect_threads(uint64_t expected)
+{
+    expect(stress_threads, expected, "threads");
+}
+
 void stress_thread_start(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
     int error = pthread_create(thread, NULL, fn, arg);
@@ -54,6 +95,23 @@ void stress_sleep(uint64_t duration_ns)
     struct timespec left = {(time_t)(duration_ns / PAWL_SEC(1)), (long)(duration_ns % PAWL_SEC(1))};
     while (nanosleep(&left, &left) != 0 && errno == EINTR)
         continue;
+}
+
+/* ---- ledgers ---- */
+
+struct pawl_ledger *stress_ledger_create(uint64_t capacity)
+{
+    struct pawl_ledger *ledger = NULL;
+    int result = pawl_ledger_create(&ledger, capacity);
+    CHECK(result == 0, "no ledger of %" PRIu64 " items: %d", capacity, result);
+    return ledger;
+}
+
+void stress_ledger_check(struct pawl_ledger *ledger, const char *what)
+{
+    char sentence[200];
+    CHECK(pawl_ledger_check(ledger, sentence, sizeof sentence) == 0, "%s: %s", what, sentence);
+    pawl_ledger_destroy(ledger);
 }
 
 /* ---- runtimes ---- */

@@ -18,13 +18,32 @@
 #define CHAIN_MAX 6
 #define ABANDONED_MAX 1000
 
-enum { ARMED, FIRED, SHUT, CANCELLED, RESET, REFUSED, FORGOTTEN, FORGOTTEN_FIRED, ABANDONED, LATE_MAX_US, COUNTERS };
+enum {
+    OPERATIONS, /* arms, resets and cancels called by the plain threads */
+    ARMED,
+    FIRED,
+    SHUT,
+    CANCELLED,
+    RESET,
+    REFUSED,
+    FORGOTTEN,
+    FORGOTTEN_FIRED,
+    ABANDONED,
+    LATE_MAX_US,
+    COUNTERS
+};
 static const char *const counters[COUNTERS + 1] = {
-    [ARMED] = "armed",         [FIRED] = "fired",
-    [SHUT] = "shut",           [CANCELLED] = "cancelled",
-    [RESET] = "reset",         [REFUSED] = "refused",
-    [FORGOTTEN] = "forgotten", [FORGOTTEN_FIRED] = "forgotten_fired",
-    [ABANDONED] = "abandoned", [LATE_MAX_US] = "late_max_us",
+    [OPERATIONS] = "thread_operations",
+    [ARMED] = "armed",
+    [FIRED] = "fired",
+    [SHUT] = "shut",
+    [CANCELLED] = "cancelled",
+    [RESET] = "reset",
+    [REFUSED] = "refused",
+    [FORGOTTEN] = "forgotten",
+    [FORGOTTEN_FIRED] = "forgotten_fired",
+    [ABANDONED] = "abandoned",
+    [LATE_MAX_US] = "late_max_us",
 };
 
 struct pool_timer {
@@ -48,6 +67,7 @@ struct actor {
     struct pawl_runtime *rt; /* as given to the calls: NULL in a task */
     struct random random;
     uint64_t until_ns;
+    uint64_t operations; /* not yet counted */
 };
 
 /* ---- items ---- */
@@ -135,7 +155,7 @@ static void fire_item(struct pawl_timer *timer, void *arg, int status)
     note_outcome(item->storm, status);
     note_instant(item, status);
     item->fires++;
-    stress_noise(&item->random);
+    pawl_noise_point(__func__);
     if (item->kind != ITEM_KEPT) {
         if (item->kind == ITEM_FORGOTTEN)
             count(FORGOTTEN_FIRED);
@@ -180,6 +200,7 @@ static void arm_item(struct actor *a, struct item *item, uint64_t deadline_ns)
     set_deadline(item, deadline_ns);
     count(ARMED); /* before: a forgotten one may be freed at once */
     int result = pawl_timer_arm(a->rt, &item->timer, deadline_ns);
+    a->operations++;
     CHECK(result == 0, "pawl_timer_arm returned %d", result);
 }
 
@@ -189,12 +210,13 @@ static void dawdle(struct actor *a)
     if (a->rt == NULL && random_once_in(&a->random, 8))
         CHECK(pawl_yield() == 0, "pawl_yield did not return 0");
     else
-        stress_noise(&a->random);
+        pawl_noise_point(__func__);
 }
 
 /* The end of an item's life: on return its callback is not running and it is not pending. True if it was cancelled. */
-static bool cancel_for_good(struct item *item)
+static bool cancel_for_good(struct actor *a, struct item *item)
 {
+    a->operations++;
     int result = pawl_timer_cancel_sync(&item->timer);
     CHECK(result == 0 || result == -EALREADY, "pawl_timer_cancel_sync returned %d", result);
     if (result == 0)
@@ -218,6 +240,7 @@ static void cancel_far(struct actor *a)
     CHECK(pawl_timer_state(&item->timer) == PAWL_TIMER_CANCELLED, "a cancelled timer's state is another");
     CHECK(pawl_timer_cancel(&item->timer) == -EALREADY, "cancelling twice did not return -EALREADY");
     CHECK(pawl_timer_reset(&item->timer, 0) == -EALREADY, "resetting a cancelled timer did not return -EALREADY");
+    a->operations += 4;
     free(item);
 }
 
@@ -228,12 +251,13 @@ static void cancel_near(struct actor *a)
     arm_item(a, item, draw_deadline(a, PAWL_US(300)));
     dawdle(a);
     int result = pawl_timer_cancel(&item->timer);
+    a->operations++;
     if (result == 0) {
         count(CANCELLED);
         CHECK(item->fires == 0, "a cancelled timer had fired");
     } else {
         CHECK(result == -EALREADY, "pawl_timer_cancel returned %d", result);
-        CHECK(!cancel_for_good(item), "a timer was cancelled that had fired");
+        CHECK(!cancel_for_good(a, item), "a timer was cancelled that had fired");
         CHECK(item->fires == 1, "a timer fired %" PRIu64 " times", item->fires);
         CHECK(pawl_timer_state(&item->timer) == PAWL_TIMER_FIRED, "a fired timer's state is another");
     }
@@ -245,7 +269,7 @@ static void cancel_sync_near(struct actor *a)
     struct item *item = item_create(a, ITEM_KEPT);
     arm_item(a, item, draw_deadline(a, PAWL_US(200)));
     dawdle(a);
-    bool cancelled = cancel_for_good(item);
+    bool cancelled = cancel_for_good(a, item);
     CHECK(item->fires == (cancelled ? 0 : 1), "a timer fired %" PRIu64 " times, cancelled is %d", item->fires,
           cancelled);
     free(item);
@@ -261,6 +285,7 @@ static void reset_near(struct actor *a)
     for (uint64_t i = 1 + random_below(&a->random, 6); i > 0; i--) {
         uint64_t deadline_ns = draw_deadline(a, random_once_in(&a->random, 2) ? PAWL_US(200) : PAWL_MS(3));
         int result = pawl_timer_reset(&item->timer, deadline_ns);
+        a->operations++;
         if (result != 0) {
             CHECK(result == -EALREADY, "pawl_timer_reset returned %d", result);
             break;
@@ -269,7 +294,7 @@ static void reset_near(struct actor *a)
         not_before_ns = deadline_ns;
         dawdle(a);
     }
-    bool cancelled = cancel_for_good(item);
+    bool cancelled = cancel_for_good(a, item);
     CHECK(item->fires == (cancelled ? 0 : 1), "a timer fired %" PRIu64 " times, cancelled is %d", item->fires,
           cancelled);
     CHECK(cancelled || item->fired_ns >= not_before_ns, "a timer that was reset fired %" PRIu64 " ns early",
@@ -284,10 +309,11 @@ static void push_away(struct actor *a)
     arm_item(a, item, pawl_now(a->rt) + PAWL_SEC(60));
     for (uint64_t i = random_below(&a->random, 20); i > 0; i--) {
         CHECK(pawl_timer_reset(&item->timer, pawl_now(a->rt) + PAWL_SEC(60)) == 0, "a reset of a pending timer failed");
+        a->operations++;
         count(RESET);
     }
     dawdle(a);
-    CHECK(cancel_for_good(item), "a timer a minute ahead could not be cancelled");
+    CHECK(cancel_for_good(a, item), "a timer a minute ahead could not be cancelled");
     free(item);
 }
 
@@ -300,10 +326,12 @@ static void end_chain(struct actor *a)
     arm_item(a, item, draw_deadline(a, PAWL_US(200)));
     for (uint64_t i = random_below(&a->random, 6); i > 0; i--)
         dawdle(a);
-    if (random_once_in(&a->random, 2) && pawl_timer_cancel(&item->timer) == 0) {
+    bool plain = random_once_in(&a->random, 2);
+    a->operations += plain;
+    if (plain && pawl_timer_cancel(&item->timer) == 0) {
         count(CANCELLED);
     } else {
-        cancel_for_good(item);
+        cancel_for_good(a, item);
         CHECK(item->fires <= chain + 1, "a chain of %" PRIu64 " fired %" PRIu64 " times", chain + 1, item->fires);
     }
     free(item);
@@ -357,7 +385,7 @@ static void fire_pool_timer(struct pawl_timer *timer, void *arg, int status)
     try_forbidden(timer, &p->random);
     note_outcome(p->storm, status);
     atomic_fetch_add(&p->outcomes, 1);
-    stress_noise(&p->random);
+    pawl_noise_point(__func__);
     switch (random_below(&p->random, 6)) {
     case 0:
         arm_pool_timer(p, NULL, pawl_now(NULL) + random_below(&p->random, PAWL_US(500)));
@@ -387,6 +415,7 @@ static void stir_pool(struct actor *a)
 {
     struct pool_timer *p = &a->storm->pool[random_below(&a->random, POOL_SIZE)];
     int result;
+    a->operations++;
     switch (random_below(&a->random, 8)) {
     case 0:
         result = pawl_timer_cancel(&p->timer);
@@ -457,14 +486,21 @@ static void act(struct actor *a)
 static void *act_until_over(void *arg)
 {
     struct actor *a = arg;
-    while (pawl_now(NULL) < a->until_ns)
+    while (pawl_now(NULL) < a->until_ns && counted(OPERATIONS) < a->storm->round->operations_max) {
         act(a);
+        if (a->rt != NULL)
+            count_more(OPERATIONS, a->operations);
+        a->operations = 0;
+    }
     return NULL;
 }
 
 static void actor_init(struct actor *a, struct storm *storm, bool task, uint64_t stream, uint64_t until_ns)
 {
-    *a = (struct actor){storm, task ? NULL : storm->rt, random_seeded(storm->round->seed, stream), until_ns};
+    *a = (struct actor){.storm = storm,
+                        .rt = task ? NULL : storm->rt,
+                        .random = random_seeded(storm->round->seed, stream),
+                        .until_ns = until_ns};
 }
 
 /* One generation of threads and tasks: threads also come and go. */

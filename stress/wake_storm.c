@@ -6,6 +6,7 @@
  * a permit. From time to time a task ends and leaves its line to a successor: old wakers are inert then. */
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "stress.h"
@@ -189,13 +190,13 @@ static void wake_stale(struct line *line)
     pawl_waker_drop(&waker);
 }
 
-static void await_seen(struct line *line, uint64_t ticket, struct random *r)
+static void await_seen(struct line *line, uint64_t ticket)
 {
     uint64_t give_up_ns = pawl_now(NULL) + PATIENCE_NS;
     while (atomic_load(&line->seen) < ticket) {
         CHECK(pawl_now(NULL) < give_up_ns, "line %" PRIu64 ": a wake-up was lost: ticket %" PRIu64 ", seen %" PRIu64,
               line->index, ticket, atomic_load(&line->seen));
-        stress_noise(r);
+        sched_yield();
     }
     count(HANDSHAKES);
 }
@@ -222,12 +223,12 @@ static void *wake_lines(void *arg)
         struct line *line = draw_line(waking, &r);
         uint64_t ticket = wake_line(line);
         if (line->private || random_once_in(&r, 3))
-            await_seen(line, ticket, &r);
+            await_seen(line, ticket);
         if (random_once_in(&r, 8))
             wake_stale(&storm->lines[random_below(&r, LINES)]);
         if (random_once_in(&r, 64)) /* long enough for all workers to park */
             stress_sleep(PAWL_US(random_below(&r, 3000)));
-        stress_noise(&r);
+        pawl_noise_point(__func__);
     }
     return NULL;
 }

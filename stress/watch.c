@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "stress/inspect.h"
+
 #define RUNTIMES_MAX 16
 #define LOOK_NS PAWL_MS(100)
 #define PROGRESS_NS PAWL_SEC(2)
@@ -97,29 +99,11 @@ void watch_forget(struct pawl_runtime *rt)
 
 /* ---- reporting ---- */
 
-static void print_metrics(const struct pawl_runtime *rt, int worker)
-{
-    struct pawl_metrics m;
-    if (pawl_metrics_worker(rt, worker, &m, sizeof m) != 0)
-        return;
-    fprintf(stderr,
-            "  worker %d: spawned %" PRIu64 " finished %" PRIu64 " runs %" PRIu64 " stolen %" PRIu64
-            " injected %" PRIu64 " overflowed %" PRIu64 " parks %" PRIu64 " unparks %" PRIu64 " driver turns %" PRIu64
-            " rescues %" PRIu64 " timers armed %" PRIu64 " reset %" PRIu64 " cancelled %" PRIu64 " fired %" PRIu64 "\n",
-            worker, m.tasks_spawned, m.tasks_finished, m.task_runs, m.tasks_stolen, m.tasks_injected,
-            m.tasks_overflowed, m.parks, m.unparks, m.driver_turns, m.driver_rescues, m.timers_armed, m.timers_reset,
-            m.timers_cancelled, m.timers_fired);
-}
-
 static void print_runtimes(void)
 {
-    for (int i = 0; i < RUNTIMES_MAX; i++) {
-        if (watch.runtimes[i] == NULL)
-            continue;
-        fprintf(stderr, "runtime %p\n", (void *)watch.runtimes[i]);
-        for (int worker = -1; worker < pawl_runtime_workers(watch.runtimes[i]); worker++)
-            print_metrics(watch.runtimes[i], worker);
-    }
+    for (int i = 0; i < RUNTIMES_MAX; i++)
+        if (watch.runtimes[i] != NULL)
+            inspect_runtime(watch.runtimes[i]);
 }
 
 static void print_counters(const struct scenario *scenario)
@@ -138,8 +122,8 @@ void watch_report(const char *verdict, const char *sentence)
     fflush(stdout);
     fprintf(stderr, "%s: %s: %s\n", verdict, scenario != NULL ? scenario->name : "between rounds", sentence);
     if (scenario != NULL) {
-        fprintf(stderr, "again: pawl-stress %s --seed %" PRIu64 " --workers %d\n", scenario->name, watch.round.seed,
-                watch.round.workers);
+        fprintf(stderr, "again: pawl-stress %s --seed %" PRIu64 " --workers %d --noise %u --rounds 1\n", scenario->name,
+                watch.round.seed, watch.round.workers, watch.round.noise);
         if (phase != NULL)
             fprintf(stderr, "meanwhile: %s\n", phase);
         fprintf(stderr, "counters:");

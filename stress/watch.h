@@ -15,8 +15,9 @@ void watch_round_over(void);
 void watch_runtime(struct pawl_runtime *rt);
 void watch_forget(struct pawl_runtime *rt);
 
-/* Prints on standard error the scenario, the seed, the sentence, the round's counters, and those of all workers. From
- * any thread; if several come, one prints and the others wait for the end of the program. */
+/* Prints on standard error the scenario, the seed, the sentence, the round's counters, and what all workers of the
+ * known runtimes are doing. From any thread; if several come, one prints and the others wait for the end of the
+ * program. */
 void watch_report(const char *verdict, const char *sentence);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/noise.h"
+
 static struct timer_entry *entry_of(const struct wheel_entry *wheel)
 {
     return PAWL_CONTAINER_OF(wheel, struct timer_entry, wheel);
@@ -147,6 +149,7 @@ static void await_callback_locked(struct shard *shard)
     shard->cancel_sync_waits = true;
     while (load_relaxed_u32(&shard->runs_ended) == ended) {
         lock_release(&shard->lock);
+        noise_point("shard.runs_ended.awaited");
         pawl__wait_on(&shard->runs_ended, ended, PAWL_NEVER);
         lock_acquire(&shard->lock);
     }
@@ -180,6 +183,7 @@ bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry)
 static void wake_unlocked(struct shard *shard, struct waker_batch *batch)
 {
     lock_release(&shard->lock);
+    noise_point("timer.cell.collected");
     waker_batch_wake(batch);
     lock_acquire(&shard->lock);
 }
@@ -190,7 +194,9 @@ static void run_callback_unlocked(struct shard *shard, struct timer_entry *entry
     void *arg = entry->arg;
     shard->running = entry;
     lock_release(&shard->lock);
+    noise_point("timer.cell.fired");
     callback((struct pawl_timer *)entry, arg, status);
+    noise_point("timer.cell.called");
     lock_acquire(&shard->lock); /* the entry may be gone */
     shard->running = NULL;
     if (!shard->cancel_sync_waits)

@@ -1,4 +1,4 @@
-/* All of Pawl: a work-stealing task scheduler with sharded timers. */
+/* All of Pawl, a work-stealing task scheduler with sharded timers, but testing.h, which is for test suites. */
 #ifndef PAWL_PAWL_H
 #define PAWL_PAWL_H
 
