@@ -248,7 +248,8 @@ void explore_push(struct image *image);
 void explore_read(struct step *read, bool (*satisfied)(uint64_t, uint64_t), uint64_t argument);
 /* Decides where a new store stands; pushes the alternatives, and the loads that might have read from it. */
 void explore_write(struct step *write);
-unsigned explore_choice(struct step *choice, unsigned count);
+/* deviates: not to take the first one counts as a deviation from the default schedule. */
+unsigned explore_choice(struct step *choice, unsigned count, bool deviates);
 
 /* ---- ops.c ---- */
 
@@ -261,7 +262,7 @@ uint64_t ops_update(uint32_t location, enum model_order order, bool (*stores)(ui
 /* timed: in another execution it expires. other: in another one this location is awaited instead; or the same. */
 uint64_t ops_await(uint32_t location, enum model_order order, bool (*satisfied)(uint64_t, uint64_t), uint64_t argument,
                    bool timed, uint32_t other, const struct model_site *site);
-unsigned ops_choose(unsigned count, const struct model_site *site);
+unsigned ops_choose(unsigned count, bool deviates, const struct model_site *site);
 void ops_plain_store(uint32_t location);
 void ops_flush_plain(void);
 uint32_t ops_virtual(const volatile void *address, unsigned size, const char *name);

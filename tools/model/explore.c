@@ -115,15 +115,15 @@ void explore_read(struct step *read, bool (*satisfied)(uint64_t, uint64_t), uint
         checker->verified = false;
 }
 
-unsigned explore_choice(struct step *choice, unsigned count)
+unsigned explore_choice(struct step *choice, unsigned count, bool deviates)
 {
     if (checker->guide != NULL) {
         guide_expect('c');
         return guide_number();
     }
-    for (unsigned i = 1; i < count && may_deviate(); i++) {
+    for (unsigned i = 1; i < count && !checker->follows && (!deviates || may_deviate()); i++) {
         choice->event.argument = i;
-        push_whole();
+        explore_push(graph_write_out_whole(checker->deviations + deviates));
     }
     return 0;
 }

@@ -134,14 +134,14 @@ uint64_t ops_await(uint32_t location, enum model_order order, bool (*satisfied)(
     run_block(THREAD_AWAITING);
 }
 
-unsigned ops_choose(unsigned count, const struct model_site *site)
+unsigned ops_choose(unsigned count, bool deviates, const struct model_site *site)
 {
     ops_flush_plain();
     struct step *step = run_turn(EVENT_CHOICE, site);
     if (step == NULL) {
         step = run_append(EVENT_CHOICE, site);
         step->event.choices = (uint8_t)count;
-        step->event.argument = explore_choice(step, count);
+        step->event.argument = explore_choice(step, count, deviates);
     }
     run_executed(step);
     return step->event.argument;
@@ -270,7 +270,7 @@ uint64_t model__update(volatile void *object, unsigned size, enum model_update u
 static bool fails_spuriously(const struct model_site *site)
 {
     struct thread *thread = checker->running;
-    if (thread->spurious >= checker->scenario->spurious || ops_choose(2, site) == 0)
+    if (thread->spurious >= checker->scenario->spurious || ops_choose(2, true, site) == 0)
         return false;
     thread->spurious++;
     return true;
@@ -491,14 +491,16 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
     struct thread *thread = checker->running;
     bool may_be_spurious = thread->spurious < checker->scenario->spurious;
     bool timed = deadline_ns != UINT64_MAX && ops_may_expire();
-    unsigned choice = !may_be_spurious && !timed ? 0 : ops_choose(1 + (unsigned)may_be_spurious + (unsigned)timed, site);
-    if (choice == 0) {
+    /* to expire is no deviation: by default nobody waits for ever */
+    bool expires = timed && ops_choose(2, false, site) == 1;
+    bool is_spurious = !expires && may_be_spurious && ops_choose(2, true, site) == 1;
+    if (!expires && !is_spurious) {
         uint32_t queue = ops_virtual(key, 8, "waiters");
         ops_await(queue, MODEL_RELAXED, queue_has_not, self(), timed, queue, site);
         return WAIT_WOKEN;
     }
     enum wait_end end = WAIT_EXPIRED;
-    if (may_be_spurious && choice == 1) {
+    if (is_spurious) {
         thread->spurious++;
         end = WAIT_SPURIOUS;
     } else {
@@ -572,7 +574,7 @@ unsigned model_choose(unsigned count)
     if (checker->direct) /* a choice is an event, and so must be found again */
         checker->direct = false;
     checker->inside = true;
-    unsigned choice = ops_choose(count, &site);
+    unsigned choice = ops_choose(count, true, &site);
     checker->inside = false;
     return choice;
 }

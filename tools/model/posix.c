@@ -607,7 +607,7 @@ WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *delay, st
 static int poll_pair(struct pollfd *fds, const struct model_site *site)
 {
     uint32_t timer = count_of(descriptor_of(fds[0].fd)), event = count_of(descriptor_of(fds[1].fd));
-    bool rings = ops_choose(2, site) == 1;
+    bool rings = ops_choose(2, false, site) == 1;
     ops_await(rings ? timer : event, MODEL_RELAXED, is_not_zero, 0, false, rings ? event : timer, site);
     if (rings)
         ops_update(timer, MODEL_RELAXED, is_set, set_to, 2, site);
@@ -635,7 +635,7 @@ static int wait_epoll(int fd, const struct __kernel_timespec *timeout, const str
     uint32_t ready = readiness_of(descriptor_of(fd));
     bool poll_only = timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0;
     bool timed = timeout != NULL && !poll_only && ops_may_expire();
-    if (poll_only || (timed && ops_choose(2, site) == 1)) {
+    if (poll_only || (timed && ops_choose(2, false, site) == 1)) {
         checker->running->expirations += timed;
         if (!poll_only)
             ops_now_at_least(ops_now(site) + (uint64_t)timeout->tv_sec * 1000000000 + (uint64_t)timeout->tv_nsec, site);
