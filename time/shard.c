@@ -109,6 +109,12 @@ enum shard_answer pawl__shard_reset(struct shard *shard, struct timer_entry *ent
         answer = SHARD_NOT_HOME;
     } else if (!is_pending_locked(entry)) {
         answer = SHARD_ALREADY;
+    } else if (entry->wheel.position == WHEEL_HANDED_OUT) {
+        /* Among the due: the turn looks at the cell when it comes to it. It must not get away from there, for close
+         * completes what it has taken off the wheel, and looks at the wheel only once. */
+        fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter, also written without the lock */
+        store_release_u64(&entry->cell, cell_of_tick(tick)); /* edge timer.cell */
+        answer = SHARD_DONE;
     } else {
         pawl__wheel_remove(&shard->wheel, &entry->wheel);
         fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter, also written without the lock */

@@ -477,3 +477,60 @@ SHARD_TEST(one_closed_while_it_fires_is_completed_by_who_fires)
     cr_assert_eq(outcome.status, -ESHUTDOWN);
     cr_assert_eq(gate.rearm, SHARD_CLOSED);
 }
+
+/* ---- resets while the shard is being turned ---- */
+
+/* Resets another timer from its callback. */
+struct resetter {
+    struct fixture *fixture;
+    struct timer_entry entry;
+    struct timer_entry *other;
+    uint64_t tick;
+    enum shard_answer answer;
+};
+
+static void reset_other(struct pawl_timer *timer, void *arg, int status)
+{
+    struct resetter *resetter = arg;
+    (void)timer;
+    (void)status;
+    resetter->answer = pawl__shard_reset(resetter->fixture->shard, resetter->other, resetter->tick);
+}
+
+static void arm_resetter(struct fixture *f, struct resetter *resetter, struct timer_entry *other)
+{
+    resetter->fixture = f;
+    resetter->other = other;
+    entry_init_callback(&resetter->entry, reset_other, resetter);
+    pawl__shard_arm(f->shard, &resetter->entry, 10, false);
+}
+
+SHARD_TEST(what_a_callback_resets_to_earlier_during_close_is_completed_all_the_same)
+{
+    struct resetter resetter = {.tick = 50};
+    struct timer_entry other;
+    struct outcome outcome = {0};
+    arm_resetter(f, &resetter, &other);
+    entry_init_callback(&other, note_status, &outcome);
+    pawl__shard_arm(f->shard, &other, 500, false);
+    pawl__shard_close(f->shard);
+    cr_assert_eq(resetter.answer, SHARD_DONE);
+    cr_assert_eq(outcome.calls, 1, "it has its outcome when the shard is closed");
+    cr_assert_eq(outcome.status, -ESHUTDOWN);
+}
+
+SHARD_TEST(what_a_callback_resets_to_later_does_not_fire_in_the_turn_it_was_due_in)
+{
+    struct resetter resetter = {.tick = 50};
+    struct timer_entry other;
+    struct outcome outcome = {0};
+    arm_resetter(f, &resetter, &other);
+    entry_init_callback(&other, note_status, &outcome);
+    pawl__shard_arm(f->shard, &other, 20, false);
+    pawl__shard_turn(f->shard, 20);
+    cr_assert_eq(resetter.answer, SHARD_DONE);
+    cr_assert_eq(outcome.calls, 0);
+    cr_assert_eq(published(f), 50 * TICK_NS);
+    pawl__shard_turn(f->shard, 50);
+    cr_assert_eq(outcome.calls, 1);
+}
