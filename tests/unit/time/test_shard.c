@@ -534,3 +534,37 @@ SHARD_TEST(what_a_callback_resets_to_later_does_not_fire_in_the_turn_it_was_due_
     pawl__shard_turn(f->shard, 50);
     cr_assert_eq(outcome.calls, 1);
 }
+
+/* ---- a callback that frees its timer ---- */
+
+struct reuser {
+    struct fixture *fixture;
+    struct timer_entry entry;
+    bool fires;
+    enum shard_answer armed, cancelled;
+};
+
+/* Frees its timer and makes another, to which malloc gives the same address. */
+static void reuse_own_memory(struct pawl_timer *timer, void *arg, int status)
+{
+    struct reuser *reuser = arg;
+    struct shard *shard = reuser->fixture->shard;
+    (void)timer;
+    (void)status;
+    entry_init_callback(&reuser->entry, reuse_own_memory, reuser);
+    reuser->armed = pawl__shard_arm(shard, &reuser->entry, 50, false);
+    reuser->fires = pawl__shard_fires(shard, &reuser->entry);
+    reuser->cancelled = pawl__shard_cancel_sync(shard, &reuser->entry, true);
+}
+
+SHARD_TEST(a_timer_made_where_one_was_freed_by_its_callback_is_not_taken_for_that)
+{
+    struct reuser reuser = {.fixture = f};
+    entry_init_callback(&reuser.entry, reuse_own_memory, &reuser);
+    pawl__shard_arm(f->shard, &reuser.entry, 10, false);
+    pawl__shard_turn(f->shard, 10);
+    cr_assert_eq(reuser.armed, SHARD_DONE);
+    cr_assert_not(reuser.fires);
+    cr_assert_eq(reuser.cancelled, SHARD_DONE, "not SHARD_DEADLOCK: its callback does not run");
+    cr_assert_eq(entry_cell(&reuser.entry), CELL_CANCELLED);
+}
