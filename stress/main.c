@@ -1,124 +1,15 @@
 /* pawl-stress: real threads against the library, with schedule noise and conservation checks. --help says how. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
-#include "stress.h"
+#include "settings.h"
 #include "watch.h"
-
-#define SECONDS_DEFAULT 10
-#define STALL_SECONDS_DEFAULT 60
 
 static const struct scenario *const scenarios[] = {
     &stress_spawn_steal_park, &stress_timer_storm, &stress_shutdown_storm, &stress_blocked_worker, &stress_wake_storm,
-    &stress_join_cancel,      &stress_block_pool,  &stress_after_cancel,   &stress_idle_quiet,
+    &stress_join_cancel,      &stress_block_pool,  &stress_after_cancel,   &stress_idle_quiet, NULL,
 };
-#define SCENARIO_COUNT (sizeof scenarios / sizeof scenarios[0])
-
-struct settings {
-    const struct scenario *chosen[64];
-    int chosen_count;
-    uint64_t duration_ns;
-    uint64_t stall_ns;
-    uint32_t seed;
-    int workers; /* 0: drawn from the seed */
-    bool json;
-};
-
-/* ---- the command line ---- */
-
-static void print_help(void)
-{
-    printf("usage: pawl-stress [SCENARIO...] [--seconds S] [--seed N] [--workers W] [--json]\n"
-           "       pawl-stress --list | --help\n"
-           "\n"
-           "Without a scenario all take turns. Each round has a seed of its own, the first one --seed.\n"
-           "\n"
-           "  --seconds S  how long in all (%d)\n"
-           "  --seed N     of the first round; without it, a new one each time\n"
-           "  --workers W  of each runtime; without it, drawn from the seed\n"
-           "  --stall S    seconds without any progress after which the program reports and aborts (%d)\n"
-           "  --json       one JSON line a round\n"
-           "\n",
-           SECONDS_DEFAULT, STALL_SECONDS_DEFAULT);
-    for (size_t i = 0; i < SCENARIO_COUNT; i++)
-        printf("  %-17s %s\n", scenarios[i]->name, scenarios[i]->about);
-}
-
-static _Noreturn void refuse(const char *what, const char *which)
-{
-    fprintf(stderr, "pawl-stress: %s %s; see --help\n", what, which);
-    exit(2);
-}
-
-static uint64_t parse_number(const char *option, const char *text, uint64_t max)
-{
-    if (text == NULL)
-        refuse("no value after", option);
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' || value > max)
-        refuse("bad value after", option);
-    return value;
-}
-
-static void choose(struct settings *s, const char *name)
-{
-    for (size_t i = 0; i < SCENARIO_COUNT; i++) {
-        if (strcmp(scenarios[i]->name, name) == 0) {
-            if (s->chosen_count == 64)
-                refuse("too many scenarios from", name);
-            s->chosen[s->chosen_count++] = scenarios[i];
-            return;
-        }
-    }
-    refuse("no scenario", name);
-}
-
-static void choose_default(struct settings *s)
-{
-    for (size_t i = 0; i < SCENARIO_COUNT; i++)
-        if (!STRESS_SANITIZED || !scenarios[i]->plain_only)
-            s->chosen[s->chosen_count++] = scenarios[i];
-}
-
-static void parse(struct settings *s, int argc, char **argv)
-{
-    *s = (struct settings){.duration_ns = PAWL_SEC(SECONDS_DEFAULT), .stall_ns = PAWL_SEC(STALL_SECONDS_DEFAULT)};
-    if (getrandom(&s->seed, sizeof s->seed, 0) != sizeof s->seed)
-        s->seed = (uint32_t)pawl_now(NULL);
-    for (int i = 1; i < argc; i++) {
-        const char *option = argv[i];
-        if (strcmp(option, "--help") == 0) {
-            print_help();
-            exit(0);
-        } else if (strcmp(option, "--list") == 0) {
-            for (size_t k = 0; k < SCENARIO_COUNT; k++)
-                printf("%s\n", scenarios[k]->name);
-            exit(0);
-        } else if (strcmp(option, "--json") == 0) {
-            s->json = true;
-        } else if (strcmp(option, "--seconds") == 0) {
-            s->duration_ns = PAWL_SEC(parse_number(option, argv[++i], 1000000000));
-        } else if (strcmp(option, "--stall") == 0) {
-            s->stall_ns = PAWL_SEC(parse_number(option, argv[++i], 1000000));
-        } else if (strcmp(option, "--seed") == 0) {
-            s->seed = (uint32_t)parse_number(option, argv[++i], UINT32_MAX);
-        } else if (strcmp(option, "--workers") == 0) {
-            s->workers = (int)parse_number(option, argv[++i], PAWL_WORKERS_MAX);
-        } else if (option[0] == '-') {
-            refuse("unknown option", option);
-        } else {
-            choose(s, option);
-        }
-    }
-    if (s->chosen_count == 0)
-        choose_default(s);
-}
 
 /* ---- rounds ---- */
 
@@ -173,8 +64,12 @@ static void run_round(const struct settings *s, const struct scenario *scenario,
 
 int main(int argc, char **argv)
 {
-    struct settings s;
-    parse(&s, argc, argv);
+    struct settings s = {0};
+    if (getrandom(&s.seed, sizeof s.seed, 0) != sizeof s.seed)
+        s.seed = (uint32_t)pawl_now(NULL);
+    enum arguments asked = settings_parse(&s, argc, argv, scenarios);
+    if (asked != ARGUMENTS_RUN)
+        return asked == ARGUMENTS_DONE ? 0 : 2;
     printf(s.json ? "{\"seed\":%" PRIu32 "}\n" : "seed %" PRIu32 "\n", s.seed);
     fflush(stdout);
     watch_start(s.stall_ns);
