@@ -1,6 +1,4 @@
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
@@ -29,62 +27,88 @@ static void print_help(const struct workload *workloads)
         printf("  %-13s %s (n = %ld)\n", w->name, w->about, w->n_default);
 }
 
-static _Noreturn void refuse(const char *what, const char *which)
+static enum arguments refuse(const char *what, const char *which)
 {
     fprintf(stderr, "pawl-bench: %s %s; see --help\n", what, which);
-    exit(2);
+    return ARGUMENTS_UNUSABLE;
 }
 
-static long parse_number(const char *option, const char *text, long max)
+static enum arguments find_workload(struct bench *b, const struct workload *workloads, const char *name)
 {
-    if (text == NULL)
-        refuse("no value after", option);
-    char *end;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < 1 || value > max)
-        refuse("bad value after", option);
-    return value;
-}
-
-static const struct workload *find_workload(const struct workload *workloads, const char *name)
-{
-    for (const struct workload *w = workloads; w->name != NULL; w++)
-        if (strcmp(w->name, name) == 0)
-            return w;
-    bench_skip_report(name, "no such workload here");
-    exit(0);
-}
-
-void bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads)
-{
-    const char *name = NULL;
-    long n = 0;
-    *b = (struct bench){.workers = WORKERS_DEFAULT, .reps = REPS_DEFAULT};
-    for (int i = 1; i < argc; i++) {
-        const char *option = argv[i];
-        if (strcmp(option, "--help") == 0) {
-            print_help(workloads);
-            exit(0);
-        } else if (strcmp(option, "--list") == 0) {
-            print_list(workloads);
-            exit(0);
-        } else if (strcmp(option, "--check") == 0) {
-            bench_check.on = true;
-        } else if (strcmp(option, "--workers") == 0) {
-            b->workers = (int)parse_number(option, argv[++i], PAWL_WORKERS_MAX);
-        } else if (strcmp(option, "--n") == 0) {
-            n = parse_number(option, argv[++i], INT32_MAX);
-        } else if (strcmp(option, "--reps") == 0) {
-            b->reps = (int)parse_number(option, argv[++i], REPS_MAX - 1);
-        } else if (option[0] == '-' || name != NULL) {
-            refuse("unknown argument", option);
-        } else {
-            name = option;
+    for (const struct workload *w = workloads; w->name != NULL; w++) {
+        if (strcmp(w->name, name) == 0) {
+            b->workload = w;
+            return ARGUMENTS_RUN;
         }
     }
-    if (name == NULL)
-        refuse("no workload", "named");
-    b->workload = find_workload(workloads, name);
-    b->n = n != 0 ? n : b->workload->n_default;
+    bench_skip_report(name, "no such workload here");
+    return ARGUMENTS_DONE;
+}
+
+/* What the command line says, before it is looked at as a whole. */
+struct given {
+    const char *name;
+    uint64_t workers, n, reps;
+    bool check, help, list;
+};
+
+/* An option that is followed by a number, or NULL. */
+static uint64_t *number_of(struct given *given, const char *option, uint64_t *max)
+{
+    if (strcmp(option, "--workers") == 0) {
+        *max = PAWL_WORKERS_MAX;
+        return &given->workers;
+    }
+    if (strcmp(option, "--n") == 0) {
+        *max = INT32_MAX;
+        return &given->n;
+    }
+    *max = REPS_MAX - 1;
+    return strcmp(option, "--reps") == 0 ? &given->reps : NULL;
+}
+
+/* Takes argv[*at], and its value. */
+static enum arguments take(struct given *given, int argc, char **argv, int *at)
+{
+    const char *option = argv[*at];
+    uint64_t max;
+    uint64_t *number = number_of(given, option, &max);
+    if (number != NULL) {
+        if (++*at >= argc)
+            return refuse("no value after", option);
+        return arguments_number(argv[*at], 1, max, number) ? ARGUMENTS_RUN : refuse("bad value after", option);
+    }
+    if (strcmp(option, "--help") == 0)
+        given->help = true;
+    else if (strcmp(option, "--list") == 0)
+        given->list = true;
+    else if (strcmp(option, "--check") == 0)
+        given->check = true;
+    else if (option[0] == '-' || given->name != NULL)
+        return refuse("unknown argument", option);
+    else
+        given->name = option;
+    return ARGUMENTS_RUN;
+}
+
+enum arguments bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads)
+{
+    struct given given = {.workers = WORKERS_DEFAULT, .reps = REPS_DEFAULT};
+    for (int i = 1; i < argc && !given.help && !given.list; i++) {
+        enum arguments taken = take(&given, argc, argv, &i);
+        if (taken != ARGUMENTS_RUN)
+            return taken;
+    }
+    if (given.help || given.list) {
+        given.help ? print_help(workloads) : print_list(workloads);
+        return ARGUMENTS_DONE;
+    }
+    *b = (struct bench){.workers = (int)given.workers, .reps = (int)given.reps};
+    bench_check.on = given.check;
+    if (given.name == NULL)
+        return refuse("no workload", "named");
+    enum arguments found = find_workload(b, workloads, given.name);
+    if (found == ARGUMENTS_RUN)
+        b->n = given.n != 0 ? (long)given.n : b->workload->n_default;
+    return found;
 }

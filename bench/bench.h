@@ -12,6 +12,8 @@
 
 #include <pawl/pawl.h>
 
+#include "tools/arguments/arguments.h"
+
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
@@ -48,9 +50,9 @@ workload_fn bench_idle, bench_mem_task;
 
 /* ---- args.c ---- */
 
-/* Fills *b but for its runtime, from the command line. Ends the program after --help, --list, a mistake, or the name of
- * a workload that is not here (which prints a line that says so, and is no failure). */
-void bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads);
+/* Fills *b but for its runtime, and bench_check, from the command line. DONE: --help, --list, or the name of a workload
+ * that is not here (which prints a line that says so, and is no failure). */
+enum arguments bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads);
 
 /* ---- support.c ---- */
 

@@ -30,7 +30,9 @@ static void say_fatal(void *context, const char *sentence)
 int main(int argc, char **argv)
 {
     struct bench bench;
-    bench_parse(&bench, argc, argv, workloads);
+    enum arguments asked = bench_parse(&bench, argc, argv, workloads);
+    if (asked != ARGUMENTS_RUN)
+        return asked == ARGUMENTS_DONE ? 0 : 2;
 
     struct pawl_options options;
     pawl_options_init(&options);

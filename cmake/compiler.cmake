@@ -23,6 +23,15 @@ elseif(NOT PAWL_SANITIZE STREQUAL "")
     message(FATAL_ERROR "PAWL_SANITIZE is '${PAWL_SANITIZE}': give address, thread or nothing")
 endif()
 
+# Everything tells libFuzzer where it has been; the targets themselves, in tests/fuzz, get libFuzzer's main.
+if(PAWL_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+        message(FATAL_ERROR "PAWL_FUZZ needs clang: libFuzzer comes with it")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # Includes start at the root: -Itime would shadow <time.h>, -Isched <sched.h>.
 add_library(pawl_settings INTERFACE)
 target_include_directories(pawl_settings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)

@@ -58,16 +58,20 @@ static enum shard_answer file_locked(struct shard *shard, struct timer_entry *en
 }
 
 /* Takes an unhomed entry in. Two threads may race to arm it, in different shards: one wins. */
-static bool adopt(const struct shard *shard, struct timer_entry *entry)
+static bool adopt_locked(struct shard *shard, struct timer_entry *entry)
 {
     uint64_t home = 0;
     /* edge timer.home: release end; pairs with the acquire of whoever looks home up before locking */
-    return cas_acq_rel_relaxed_u64(&entry->home, &home, shard->id) || home == shard->id;
+    if (!cas_acq_rel_relaxed_u64(&entry->home, &home, shard->id))
+        return home == shard->id;
+    if (shard->running == entry)
+        shard->running = NULL; /* its callback freed it, and this is another timer in the same memory */
+    return true;
 }
 
 static enum shard_answer arm_locked(struct shard *shard, struct timer_entry *entry, uint64_t tick, bool even_closed)
 {
-    if (!adopt(shard, entry))
+    if (!adopt_locked(shard, entry))
         return SHARD_NOT_HOME;
     if (is_pending_locked(entry))
         return SHARD_BUSY;
@@ -111,6 +115,12 @@ enum shard_answer pawl__shard_reset(struct shard *shard, struct timer_entry *ent
         answer = SHARD_NOT_HOME;
     } else if (!is_pending_locked(entry)) {
         answer = SHARD_ALREADY;
+    } else if (entry->wheel.position == WHEEL_HANDED_OUT) {
+        /* Among the due: the turn looks at the cell when it comes to it. It must not get away from there, for close
+         * completes what it has taken off the wheel, and looks at the wheel only once. */
+        fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter, also written without the lock */
+        store_release_u64(&entry->cell, cell_of_tick(tick)); /* edge timer.cell */
+        answer = SHARD_DONE;
     } else {
         pawl__wheel_remove(&shard->wheel, &entry->wheel);
         fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter, also written without the lock */

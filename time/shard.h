@@ -6,7 +6,8 @@
  * Firing: one thread at a time turns a shard. It moves what is due off the wheel, then, one by one, marks a timer
  * fired, drops the lock and runs its callback; wakers are collected and woken in batches, also without the lock.
  * Since there is one firing thread, and a timer stays in the shard in which its callback runs, callbacks of one timer
- * never overlap. What is armed for the past meanwhile waits for the next turn.
+ * never overlap. What is armed for the past meanwhile waits for the next turn; what is reset after it was taken off the
+ * wheel is looked at by this one, when its turn comes.
  *
  * Edge shard.next_deadline (the driver's half is in park/driver.c):
  *     who arms                                     who goes to sleep

@@ -157,9 +157,9 @@ int main(int argc, char **argv)
     static struct sum sum;
     static struct interrupt interrupt;
     hold_standard_streams();
-    enum options_outcome outcome = options_parse(&sum.options, argc, argv);
-    if (outcome != OPTIONS_RUN)
-        return outcome == OPTIONS_DONE ? EXIT_ALL_SUMMED : EXIT_USAGE;
+    enum arguments outcome = options_parse(&sum.options, argc, argv);
+    if (outcome != ARGUMENTS_RUN)
+        return outcome == ARGUMENTS_DONE ? EXIT_ALL_SUMMED : EXIT_USAGE;
     raise_descriptor_limit();
     interrupt_block(&interrupt);
     console_init(&sum.console);

@@ -53,29 +53,27 @@ static const char help_text[] =
     "Exit status: 0 all summed; 1 a file could not be, or output failed; 2 usage;\n"
     "130 interrupted (128 + the signal's number), after saying so.\n";
 
-static enum options_outcome refuse(const char *what, const char *value)
+static enum arguments refuse(const char *what, const char *value)
 {
     fprintf(stderr, "pawl-sum: %s%s%s%s\nTry 'pawl-sum --help'.\n", what, value ? " '" : "", value ? value : "",
             value ? "'" : "");
-    return OPTIONS_UNUSABLE;
+    return ARGUMENTS_UNUSABLE;
 }
 
 /* Exits at once if standard output does not take it. */
-static enum options_outcome print(const char *text)
+static enum arguments print(const char *text)
 {
     if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
         fprintf(stderr, "pawl-sum: standard output: %s\n", strerror(errno));
         exit(1);
     }
-    return OPTIONS_DONE;
+    return ARGUMENTS_DONE;
 }
 
 static bool parse_jobs(const char *text, int *jobs)
 {
-    char *end = NULL;
-    errno = 0;
-    long value = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value < 1 || value > PAWL_WORKERS_MAX)
+    uint64_t value;
+    if (!arguments_number(text, 1, PAWL_WORKERS_MAX, &value))
         return false;
     *jobs = (int)value;
     return true;
@@ -93,80 +91,52 @@ static bool parse_reads(const char *text, enum reads *reads)
     return false;
 }
 
-static double nanoseconds_in(const char *unit)
-{
-    static const struct {
-        const char *name;
-        double ns;
-    } units[] = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1e9}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-        if (strcmp(units[i].name, unit) == 0)
-            return units[i].ns;
-    return 0;
-}
-
-bool options_parse_duration(const char *text, uint64_t *duration_ns)
-{
-    size_t digits = strspn(text, "0123456789.");
-    if (digits == 0)
-        return false;
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end != text + digits)
-        return false;
-    double ns = value * nanoseconds_in(end);
-    if (!(ns >= 1) || ns > 1e18)
-        return false;
-    *duration_ns = (uint64_t)ns;
-    return true;
-}
-
-static enum options_outcome take_option(struct options *options, int option)
+static enum arguments take_option(struct options *options, int option)
 {
     switch (option) {
     case 'j':
-        return parse_jobs(optarg, &options->jobs) ? OPTIONS_RUN
+        return parse_jobs(optarg, &options->jobs) ? ARGUMENTS_RUN
                                                   : refuse("not a number of jobs from 1 to 4096:", optarg);
     case 't':
-        return options_parse_duration(optarg, &options->timeout_ns)
-                   ? OPTIONS_RUN
+        return arguments_duration(optarg, &options->timeout_ns)
+                   ? ARGUMENTS_RUN
                    : refuse("not a time above 0, such as 5s or 250ms:", optarg);
     case OPTION_STATS:
         options->stats = true;
-        return OPTIONS_RUN;
+        return ARGUMENTS_RUN;
     case OPTION_JSON:
         options->json = true;
-        return OPTIONS_RUN;
+        return ARGUMENTS_RUN;
     case OPTION_PROGRESS:
         options->progress = CHOICE_YES;
-        return OPTIONS_RUN;
+        return ARGUMENTS_RUN;
     case OPTION_NO_PROGRESS:
         options->progress = CHOICE_NO;
-        return OPTIONS_RUN;
+        return ARGUMENTS_RUN;
     case OPTION_READS:
-        return parse_reads(optarg, &options->reads) ? OPTIONS_RUN : refuse("not auto, inline or pool:", optarg);
+        return parse_reads(optarg, &options->reads) ? ARGUMENTS_RUN : refuse("not auto, inline or pool:", optarg);
     case 'h':
         return print(help_text);
     case 'V':
         return print("pawl-sum (Pawl) " PAWL_SUM_VERSION "\n");
     default: /* getopt has said what is wrong */
         fputs("Try 'pawl-sum --help'.\n", stderr);
-        return OPTIONS_UNUSABLE;
+        return ARGUMENTS_UNUSABLE;
     }
 }
 
-enum options_outcome options_parse(struct options *options, int argc, char **argv)
+enum arguments options_parse(struct options *options, int argc, char **argv)
 {
     *options = (struct options){.jobs = PAWL_WORKERS_AUTO, .timeout_ns = PAWL_NEVER};
     static char name[] = "pawl-sum";
     argv[0] = name; /* what getopt starts its messages with */
     int option = 0;
     while ((option = getopt_long(argc, argv, "j:t:hV", long_options, NULL)) != -1) {
-        enum options_outcome outcome = take_option(options, option);
-        if (outcome != OPTIONS_RUN)
+        enum arguments outcome = take_option(options, option);
+        if (outcome != ARGUMENTS_RUN)
             return outcome;
     }
     options->paths = argv + optind;
     options->path_count = argc - optind;
-    return options->path_count > 0 ? OPTIONS_RUN : refuse("no PATH given", NULL);
+    return options->path_count > 0 ? ARGUMENTS_RUN : refuse("no PATH given", NULL);
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tools/arguments/arguments.h"
+
 enum choice { CHOICE_AUTO, CHOICE_YES, CHOICE_NO };
 
 /* Where files and directories are read: in the task, on the blocking pool, or in the task as long as the kernel has
@@ -22,15 +24,7 @@ struct options {
     int path_count; /* at least 1 */
 };
 
-enum options_outcome {
-    OPTIONS_RUN,
-    OPTIONS_DONE,    /* --help or --version was printed */
-    OPTIONS_UNUSABLE /* said so on standard error */
-};
-
-enum options_outcome options_parse(struct options *options, int argc, char **argv);
-
-/* "5s", "1.5m", "250ms", "10us", "1ns", "2h"; a bare number is seconds. false: it is none, not above 0, or too long. */
-bool options_parse_duration(const char *text, uint64_t *duration_ns);
+/* Sets *options, whose paths are of argv. getopt's state is global: one call at a time. */
+enum arguments options_parse(struct options *options, int argc, char **argv);
 
 #endif

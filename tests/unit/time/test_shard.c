@@ -477,3 +477,94 @@ SHARD_TEST(one_closed_while_it_fires_is_completed_by_who_fires)
     cr_assert_eq(outcome.status, -ESHUTDOWN);
     cr_assert_eq(gate.rearm, SHARD_CLOSED);
 }
+
+/* ---- resets while the shard is being turned ---- */
+
+/* Resets another timer from its callback. */
+struct resetter {
+    struct fixture *fixture;
+    struct timer_entry entry;
+    struct timer_entry *other;
+    uint64_t tick;
+    enum shard_answer answer;
+};
+
+static void reset_other(struct pawl_timer *timer, void *arg, int status)
+{
+    struct resetter *resetter = arg;
+    (void)timer;
+    (void)status;
+    resetter->answer = pawl__shard_reset(resetter->fixture->shard, resetter->other, resetter->tick);
+}
+
+static void arm_resetter(struct fixture *f, struct resetter *resetter, struct timer_entry *other)
+{
+    resetter->fixture = f;
+    resetter->other = other;
+    entry_init_callback(&resetter->entry, reset_other, resetter);
+    pawl__shard_arm(f->shard, &resetter->entry, 10, false);
+}
+
+SHARD_TEST(what_a_callback_resets_to_earlier_during_close_is_completed_all_the_same)
+{
+    struct resetter resetter = {.tick = 50};
+    struct timer_entry other;
+    struct outcome outcome = {0};
+    arm_resetter(f, &resetter, &other);
+    entry_init_callback(&other, note_status, &outcome);
+    pawl__shard_arm(f->shard, &other, 500, false);
+    pawl__shard_close(f->shard);
+    cr_assert_eq(resetter.answer, SHARD_DONE);
+    cr_assert_eq(outcome.calls, 1, "it has its outcome when the shard is closed");
+    cr_assert_eq(outcome.status, -ESHUTDOWN);
+}
+
+SHARD_TEST(what_a_callback_resets_to_later_does_not_fire_in_the_turn_it_was_due_in)
+{
+    struct resetter resetter = {.tick = 50};
+    struct timer_entry other;
+    struct outcome outcome = {0};
+    arm_resetter(f, &resetter, &other);
+    entry_init_callback(&other, note_status, &outcome);
+    pawl__shard_arm(f->shard, &other, 20, false);
+    pawl__shard_turn(f->shard, 20);
+    cr_assert_eq(resetter.answer, SHARD_DONE);
+    cr_assert_eq(outcome.calls, 0);
+    cr_assert_eq(published(f), 50 * TICK_NS);
+    pawl__shard_turn(f->shard, 50);
+    cr_assert_eq(outcome.calls, 1);
+}
+
+/* ---- a callback that frees its timer ---- */
+
+struct reuser {
+    struct fixture *fixture;
+    struct timer_entry entry;
+    bool fires;
+    enum shard_answer armed, cancelled;
+};
+
+/* Frees its timer and makes another, to which malloc gives the same address. */
+static void reuse_own_memory(struct pawl_timer *timer, void *arg, int status)
+{
+    struct reuser *reuser = arg;
+    struct shard *shard = reuser->fixture->shard;
+    (void)timer;
+    (void)status;
+    entry_init_callback(&reuser->entry, reuse_own_memory, reuser);
+    reuser->armed = pawl__shard_arm(shard, &reuser->entry, 50, false);
+    reuser->fires = pawl__shard_fires(shard, &reuser->entry);
+    reuser->cancelled = pawl__shard_cancel_sync(shard, &reuser->entry, true);
+}
+
+SHARD_TEST(a_timer_made_where_one_was_freed_by_its_callback_is_not_taken_for_that)
+{
+    struct reuser reuser = {.fixture = f};
+    entry_init_callback(&reuser.entry, reuse_own_memory, &reuser);
+    pawl__shard_arm(f->shard, &reuser.entry, 10, false);
+    pawl__shard_turn(f->shard, 10);
+    cr_assert_eq(reuser.armed, SHARD_DONE);
+    cr_assert_not(reuser.fires);
+    cr_assert_eq(reuser.cancelled, SHARD_DONE, "not SHARD_DEADLOCK: its callback does not run");
+    cr_assert_eq(entry_cell(&reuser.entry), CELL_CANCELLED);
+}
