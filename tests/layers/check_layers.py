@@ -14,6 +14,9 @@ FLOORS = {"base": 0, "time": 1, "park": 2, "sched": 3, "sync": 4, "io": 4}
 RESIDENTS = ("include", "tools", "examples", "bench", "stress", "tests")
 LINES_MAX = 700
 
+# What the seams of base/ turn to in a model-checked build: the one include upward.
+SEAM, SEAM_ROOM = "tools/model/veneer.h", "base"
+
 # The wheel is a pure value: it is told what time it is, and its caller sees to it that it is alone.
 WHEEL = "time/wheel.c"
 WHEEL_FORBIDS = {
@@ -69,6 +72,8 @@ def check_includes(sources):
             if not quoted:
                 continue
             room = quoted.split("/")[0]
+            if quoted == SEAM and source.room == SEAM_ROOM:
+                continue
             if quoted not in sources or room not in FLOORS:
                 yield source.path, line, f'"{quoted}": not the path of a room\'s header from the root'
             elif room != source.room and FLOORS[room] >= FLOORS[source.room]:

@@ -9,6 +9,7 @@
  *     report.c       what a person reads; replay strings
  *     tsan.c         the entry points that the compiler's instrumentation calls
  *     posix.c        the calls of the C library that scenarios make
+ *     kernel.c       descriptors, futexes, membarrier
  *
  * All of it runs on one thread of the operating system. Nothing here is thread-local, and nothing that changes is
  * static but the pointer `checker`: a scenario's static data are put back before each execution, ours with them. */
@@ -301,7 +302,7 @@ void report_place(char *text, size_t size, const struct model_site *site);
 const char *report_verdict(enum model_verdict verdict);
 void report_pc(char *text, size_t size, const void *pc);
 
-/* ---- posix.c ---- */
+/* ---- posix.c, kernel.c ---- */
 
 void posix_init(void);
 void posix_reset(void);
