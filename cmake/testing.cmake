@@ -11,6 +11,13 @@
 #     a Criterion executable and its ctest entry. One test of it runs at a time: tests measure nothing, but time-outs
 #     are wall-clock.
 
+# Every program from here on is watched, also one that does not link the library.
+if(PAWL_SANITIZE)
+    string(TOUPPER ${PAWL_VARIANT} flags)
+    add_compile_options(${PAWL_${flags}_COMPILE})
+    add_link_options(${PAWL_${flags}_LINK})
+endif()
+
 set(PAWL_TEST_TIMEOUT 120)
 
 # "Tested: 0" is a filter that matched nothing; "Assertion Failed" is said by a failure in a .fini, which does not
