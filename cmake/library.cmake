@@ -66,8 +66,6 @@ endfunction()
 
 add_variant(asan)
 add_variant(tsan)
-# ThreadSanitizer does not see fences, and gcc says so. It need not: none of ours carries data (base/fence.h).
-target_compile_options(pawl_tsan PRIVATE $<$<C_COMPILER_ID:GNU>:-Wno-tsan>)
 
 add_library(pawl ALIAS pawl_${PAWL_VARIANT})
 add_library(pawl::pawl ALIAS pawl_${PAWL_VARIANT})
