@@ -1,4 +1,4 @@
-# How the sources are compiled: two interface targets, and the flags of the sanitizers for everything.
+# How the sources are compiled: two interface targets, and the flags of the sanitizers.
 #
 #   pawl_settings          include path, language and macros of every target of this project
 #   pawl_warnings          strict warnings, for what is not written in another project's macros
@@ -13,13 +13,20 @@ set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_C_VISIBILITY_PRESET hidden)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# What a sanitizer asks of everything that is to be watched: the library's variant, and every program that links it.
+# The first report of undefined behaviour ends the program, as one of AddressSanitizer does.
+set(PAWL_ASAN_COMPILE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+set(PAWL_ASAN_LINK -fsanitize=address,undefined)
+set(PAWL_TSAN_COMPILE -fsanitize=thread -fno-omit-frame-pointer)
+set(PAWL_TSAN_LINK -fsanitize=thread)
+
 if(PAWL_SANITIZE STREQUAL "address")
-    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
-    add_link_options(-fsanitize=address,undefined)
+    set(PAWL_VARIANT asan)
 elseif(PAWL_SANITIZE STREQUAL "thread")
-    add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
-    add_link_options(-fsanitize=thread)
-elseif(NOT PAWL_SANITIZE STREQUAL "")
+    set(PAWL_VARIANT tsan)
+elseif(PAWL_SANITIZE STREQUAL "")
+    set(PAWL_VARIANT plain)
+else()
     message(FATAL_ERROR "PAWL_SANITIZE is '${PAWL_SANITIZE}': give address, thread or nothing")
 endif()
 
@@ -42,6 +49,8 @@ target_compile_definitions(pawl_settings INTERFACE
 target_compile_options(pawl_settings INTERFACE
     -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=
     -Wall -Wextra $<$<BOOL:${PAWL_WERROR}>:-Werror>
+    # ThreadSanitizer does not see fences, and gcc says so. It need not: none of ours carries data (base/fence.h).
+    $<$<C_COMPILER_ID:GNU>:-Wno-tsan>
 )
 
 add_library(pawl_warnings INTERFACE)

@@ -1,4 +1,11 @@
-# libpawl, put together from the rooms: static (pawl, used by everything here) and shared (pawl_shared).
+# libpawl, put together from the rooms.
+#
+#   pawl_plain    static; pawl::pawl for users
+#   pawl_shared   the same objects
+#   pawl_asan     static, the rooms compiled once more for AddressSanitizer and UndefinedBehaviorSanitizer; pawl::asan
+#   pawl_tsan     static, the same for ThreadSanitizer; pawl::tsan
+#
+# pawl is the one that this tree's own programs link, by PAWL_SANITIZE.
 
 set(public_headers
     include/pawl/base.h
@@ -12,28 +19,58 @@ set(public_headers
 )
 get_property(rooms GLOBAL PROPERTY PAWL_ROOMS)
 
-add_library(pawl STATIC)
-add_library(pawl_shared SHARED)
-add_library(pawl::pawl ALIAS pawl)
-add_library(pawl::pawl_shared ALIAS pawl_shared)
+function(finish_library library)
+    target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${public_headers})
+    target_link_libraries(${library} PRIVATE Threads::Threads PkgConfig::PAWL_URCU pawl::boost_context)
+    set_target_properties(${library} PROPERTIES LINKER_LANGUAGE C)
+endfunction()
 
-foreach(library IN ITEMS pawl pawl_shared)
+add_library(pawl_plain STATIC)
+add_library(pawl_shared SHARED)
+foreach(library IN ITEMS pawl_plain pawl_shared)
     foreach(room IN LISTS rooms)
         target_sources(${library} PRIVATE $<TARGET_OBJECTS:${room}>)
     endforeach()
-    target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${public_headers})
-    target_link_libraries(${library} PRIVATE Threads::Threads PkgConfig::PAWL_URCU pawl::boost_context)
-    set_target_properties(${library} PROPERTIES
-        OUTPUT_NAME pawl
-        LINKER_LANGUAGE C
-        VERSION ${PROJECT_VERSION}
-        SOVERSION ${PROJECT_VERSION_MAJOR}
-    )
+    finish_library(${library})
 endforeach()
+set_target_properties(pawl_plain PROPERTIES OUTPUT_NAME pawl EXPORT_NAME pawl)
+set_target_properties(pawl_shared PROPERTIES
+    OUTPUT_NAME pawl
+    VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}
+)
 
-# Nothing of what is linked in can be seen from outside, and nothing is missing but a sanitizer's run-time, which the
-# program brings.
-target_link_options(pawl_shared PRIVATE -Wl,--exclude-libs,ALL $<$<NOT:$<BOOL:${PAWL_SANITIZE}>>:-Wl,-z,defs>)
+# Nothing of what is linked in can be seen from outside, and nothing is missing.
+target_link_options(pawl_shared PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,defs)
+
+# The objects call a sanitizer's run-time by names that gcc's and clang's have in common; the program brings the
+# run-time, of its own compiler. So whoever links a variant gets the flags too.
+function(add_variant name)
+    string(TOUPPER ${name} flags)
+    add_library(pawl_${name} STATIC)
+    foreach(room IN LISTS rooms)
+        get_target_property(folder ${room} SOURCE_DIR)
+        get_target_property(sources ${room} SOURCES)
+        list(TRANSFORM sources PREPEND ${folder}/)
+        target_sources(pawl_${name} PRIVATE ${sources})
+    endforeach()
+    finish_library(pawl_${name})
+    pawl_compile_as_library(pawl_${name})
+    target_compile_options(pawl_${name} PUBLIC ${PAWL_${flags}_COMPILE})
+    target_link_options(pawl_${name} PUBLIC ${PAWL_${flags}_LINK})
+    set_target_properties(pawl_${name} PROPERTIES EXPORT_NAME ${name})
+    add_library(pawl::${name} ALIAS pawl_${name})
+    if(NOT PAWL_INSTALL_SANITIZED)
+        set_target_properties(pawl_${name} PROPERTIES EXCLUDE_FROM_ALL ON)
+    endif()
+endfunction()
+
+add_variant(asan)
+add_variant(tsan)
+
+add_library(pawl ALIAS pawl_${PAWL_VARIANT})
+add_library(pawl::pawl ALIAS pawl_${PAWL_VARIANT})
+add_library(pawl::pawl_shared ALIAS pawl_shared)
 
 # Every public header compiles on its own.
-set_target_properties(pawl PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+set_target_properties(pawl_plain PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)

@@ -9,7 +9,15 @@
 #
 # pawl_add_unit_test(<name> SOURCES <file>... [TIMEOUT <seconds>] [DEFINITIONS <macro>...] [CONFIGURATIONS <name>...])
 #     a Criterion executable and its ctest entry. One test of it runs at a time: tests measure nothing, but time-outs
-#     are wall-clock.
+#     are wall-clock. Where valgrind is installed, the configuration "valgrind" (ctest --preset valgrind) has the entry
+#     valgrind.<name> too: the same under memcheck.
+
+# Every program from here on is watched, also one that does not link the library.
+if(PAWL_SANITIZE)
+    string(TOUPPER ${PAWL_VARIANT} flags)
+    add_compile_options(${PAWL_${flags}_COMPILE})
+    add_link_options(${PAWL_${flags}_LINK})
+endif()
 
 set(PAWL_TEST_TIMEOUT 120)
 
@@ -23,6 +31,27 @@ set(PAWL_TEST_RED
     "Tested: 0 "
     "Assertion [Ff]ailed"
 )
+
+# memcheck, as every unit test is run under it. A block that is only possibly lost is an error too: it is one that
+# nothing points to the front of, which in C is a leak until it is explained. What is still reachable at the end is not:
+# Criterion and its libraries keep theirs. --quiet leaves of the output what is a report, and --fair-sched lets no
+# thread that spins starve the one it spins for.
+find_program(PAWL_VALGRIND valgrind)
+mark_as_advanced(PAWL_VALGRIND)
+set(PAWL_MEMCHECK
+    ${PAWL_VALGRIND}
+    --quiet
+    --trace-children=yes # Criterion runs each test in a process of its own
+    --leak-check=full
+    --show-leak-kinds=definite,indirect,possible
+    --errors-for-leak-kinds=definite,indirect,possible
+    --error-exitcode=42
+    --fair-sched=yes
+    --suppressions=${PROJECT_SOURCE_DIR}/tests/support/valgrind.supp
+)
+
+# Criterion takes no notice of the exit status of a test's process, so a report is recognized by its mark.
+set(PAWL_MEMCHECK_RED "==[0-9]+== ")
 
 function(pawl_judge_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "" "TIMEOUT" "")
@@ -48,4 +77,13 @@ function(pawl_add_unit_test name)
     endif()
     add_test(NAME ${name} COMMAND ${name} -j1 ${configurations})
     pawl_judge_test(${name} TIMEOUT "${test_TIMEOUT}")
+
+    if(PAWL_VALGRIND AND NOT PAWL_SANITIZE)
+        if(NOT test_CONFIGURATIONS)
+            set(configurations CONFIGURATIONS valgrind)
+        endif()
+        add_test(NAME valgrind.${name} COMMAND ${PAWL_MEMCHECK} $<TARGET_FILE:${name}> -j1 ${configurations})
+        pawl_judge_test(valgrind.${name} TIMEOUT 300)
+        set_property(TEST valgrind.${name} APPEND PROPERTY FAIL_REGULAR_EXPRESSION ${PAWL_MEMCHECK_RED})
+    endif()
 endfunction()

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/tsan.h"
+#include "base/valgrind.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -86,12 +87,14 @@ void pawl__context_init(struct context *context, char *bottom, size_t size)
 {
     context->bottom = bottom;
     context->size = size;
+    context->shadow.valgrind_number = valgrind_stack_add(bottom, size);
     shadow_init(context);
 }
 
 void pawl__context_fini(struct context *context)
 {
     shadow_fini(context);
+    valgrind_stack_forget(context->shadow.valgrind_number);
     __asan_unpoison_memory_region(context->bottom, context->size);
 }
 

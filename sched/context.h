@@ -1,4 +1,4 @@
-/* Switching between a worker's own stack and a task's, and telling the sanitizers.
+/* Switching between a worker's own stack and a task's, and telling the sanitizers and valgrind.
  *
  * A task is resumed from its worker's own stack (the home stack) and leaves back to the home stack of whichever worker
  * resumed it last. The switch itself is Boost.Context's.
@@ -14,13 +14,14 @@ enum context_reason { CONTEXT_SUSPENDED, CONTEXT_YIELDED, CONTEXT_FINISHED };
 
 typedef void context_fn(void *arg);
 
-/* What the sanitizers want to know of a stack; unused in other builds. */
+/* What the sanitizers and valgrind want to know of a stack; unused in other builds. */
 struct context_shadow {
     void *fiber;       /* ThreadSanitizer's, of the stack */
     void *home_fiber;  /* of the home stack that resumed it */
     void *fake_stack;  /* AddressSanitizer's, saved while away */
     const void *home_bottom;
     size_t home_size;
+    unsigned valgrind_number;
 };
 
 struct context {

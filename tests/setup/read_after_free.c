@@ -4,7 +4,7 @@
 
 Test(setup, reads_before_it_frees)
 {
-    volatile int *number = malloc(sizeof *number);
+    volatile int *volatile number = malloc(sizeof *number); /* the pointer too: gcc must not see it */
     int seen = 0;
 
     cr_assert_not_null(number);

@@ -12,6 +12,7 @@
 #include "base/fence.h"
 #include "base/memory.h"
 #include "base/slab.h"
+#include "tests/support/valgrind.h"
 
 /* ---- memory ---- */
 
@@ -86,7 +87,7 @@ Test(slab, without_memory_says_so)
 /* ---- fences ---- */
 
 /* Store, fence, load against store, fence, load: one side at least sees the other's store. */
-enum { ROUNDS = 20000 };
+#define ROUNDS ((uint32_t)SPINNING_ROUNDS(20000))
 
 static struct fences fences;
 static PAWL_ATOMIC(uint32_t) round_number, mine, theirs, light_done;

@@ -8,6 +8,7 @@
 
 #include "base/atomic.h"
 #include "park/reactor.h"
+#include "tests/support/valgrind.h"
 #include "time/clock.h"
 
 static struct reactor reactor;
@@ -24,13 +25,13 @@ static void fini(void)
 
 TestSuite(reactor, .init = init, .fini = fini);
 
-/* In both kinds of time-out. */
+/* In both kinds of time-out; but valgrind (3.19) does not let the system call with nanoseconds through. */
 static void in_both(void (*expect)(void))
 {
     for (int milliseconds = 0; milliseconds <= 1; milliseconds++) {
         reactor.milliseconds = milliseconds;
         expect();
-        cr_assert_eq(reactor.milliseconds, milliseconds, "the kernel takes nanoseconds");
+        cr_assert_eq(reactor.milliseconds, milliseconds || RUNNING_ON_VALGRIND, "the kernel takes nanoseconds");
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sched/idle.h"
+#include "tests/support/valgrind.h"
 
 static struct idle idle;
 static PAWL_ATOMIC(uint64_t) asleep[3];
@@ -115,7 +116,8 @@ Test(idle, tells_the_last_searcher_that_goes_to_sleep_to_look_again)
 
 /* ---- at once ---- */
 
-enum { CLAIMERS = 3, ROUNDS = 3000, WORKERS = 70 };
+enum { CLAIMERS = 3, WORKERS = 70 };
+#define ROUNDS ((uint32_t)SPINNING_ROUNDS(100 * WORKERS))
 
 static PAWL_ATOMIC(uint32_t) claimed[WORKERS], total, stop;
 

@@ -9,6 +9,7 @@
 #include "sched/join.h"
 #include "sched/task.h"
 #include "sched/waiter.h"
+#include "tests/support/valgrind.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
@@ -186,7 +187,7 @@ Test(task, grants_its_waiters_in_the_order_of_their_coming_when_it_finishes)
 
 /* ---- two at once ---- */
 
-enum { ROUNDS = 20000 };
+#define ROUNDS ((uint32_t)SPINNING_ROUNDS(20000))
 
 static struct pawl_task *shared;
 static PAWL_ATOMIC(uint32_t) round_number, queued;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "tests/support/valgrind.h"
 #include "time/shard.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
@@ -95,7 +96,7 @@ Test(mark_fired, fires_what_is_due_by_its_true_deadline)
 
 /* Whoever extends while another marks fired: either the extension comes first, and the timer does not fire, or it is
  * told that it came too late. */
-enum { ROUNDS = 30000 };
+#define ROUNDS ((uint32_t)SPINNING_ROUNDS(30000))
 
 static struct timer_entry contested;
 static PAWL_ATOMIC(uint32_t) begun, ended;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "tests/support/valgrind.h"
 #include "tests/unit/time/wheel_reference.h"
 #include "time/wheel.h"
 
@@ -25,7 +26,7 @@
 #endif
 #endif
 #ifndef SCALE_PERCENT_DEFAULT
-#define SCALE_PERCENT_DEFAULT 100
+#define SCALE_PERCENT_DEFAULT (RUNNING_ON_VALGRIND ? 10 : 100)
 #endif
 
 struct timer {
