@@ -34,9 +34,11 @@ unsigned pawl__inject_pop(struct inject *inject, struct pawl_task **out, unsigne
     lock_acquire(&inject->lock);
     while (count < most && (node = pawl__fifo_pop(&inject->fifo)) != NULL)
         out[count++] = PAWL_CONTAINER_OF(node, struct pawl_task, link);
-    lock_release(&inject->lock);
     noise_point("inject.count.popped");
+    /* Still under the lock: whoever believes the count meanwhile waits here, asleep, and then sees the new one. Counted
+     * out later, idle workers would go round their loops, a heavy fence a round, for as long as we are preempted. */
     if (count > 0)
         fetch_add_acq_rel_u64(&inject->count, -(uint64_t)count);
+    lock_release(&inject->lock);
     return count;
 }
