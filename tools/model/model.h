@@ -91,9 +91,6 @@ _Noreturn void model_fail(const char *file, int line, const char *sentence);
 
 #define MODEL_ASSERT(condition) ((condition) ? (void)0 : model_fail(__FILE__, __LINE__, "not true: " #condition))
 
-/* Names a location in what is printed. `name` must live as long as the program. */
-void model_name(const volatile void *address, const char *name);
-
 /* Fences that come in pairs: a light one is no more than a compiler's. */
 void model_fence_light(void);
 void model_fence_heavy(void);

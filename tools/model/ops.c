@@ -630,13 +630,3 @@ void model_fence_heavy(void)
 {
     model__fence(MODEL_HEAVY, (struct model_site){.what = "heavy fence", .pc = __builtin_return_address(0)});
 }
-
-void model_name(const volatile void *address, const char *name)
-{
-    static const unsigned sizes[] = {1, 2, 4, 8};
-    for (unsigned i = 0; i < 4; i++) {
-        uint32_t location;
-        if (graph_find_location((uintptr_t)address, sizes[i], &location))
-            checker->locations[location].name = name;
-    }
-}

@@ -135,16 +135,12 @@ static void print_object(FILE *out, uint32_t index)
 }
 
 /* Was a newer store there already? */
-static void print_source(FILE *out, const struct step *step)
+static void print_source(FILE *out, event_ref ref, const struct step *step)
 {
     const struct location *location = &checker->locations[step->event.argument];
     unsigned position = graph_position(location, step->event.rf), newer = 0;
-    event_ref self_ref = UINT32_MAX;
-    for (unsigned i = 0; i < location->read_count; i++)
-        if (step_of(location->reads[i]) == step)
-            self_ref = location->reads[i];
     for (unsigned i = position; i < location->write_count; i++)
-        newer += order_number(location->writes[i]) < order_number(self_ref) &&
+        newer += order_number(location->writes[i]) < order_number(ref) &&
                  !((step->event.flags & FLAG_UPDATE) != 0 && step_of(location->writes[i]) == step + 1);
     if (step->event.rf == REF_INITIAL)
         fputs("  from the start", out);
@@ -152,7 +148,8 @@ static void print_source(FILE *out, const struct step *step)
         fprintf(out, "  from step %u", order_number(step->event.rf));
     if (newer > 0)
         fputs(", not the newest", out);
-    if ((step->event.flags & FLAG_AWAIT) != 0)
+    const struct thread *thread = &checker->threads[ref_thread(ref)];
+    if (thread->status == THREAD_AWAITING && step == &thread->steps[thread->executed - 1])
         fputs("  (waits for another value)", out);
 }
 
@@ -171,7 +168,7 @@ static void print_step(FILE *out, event_ref ref, unsigned number)
         fprintf(out, " = %#llx", (unsigned long long)event->value);
         if (update)
             fprintf(out, " -> %#llx", (unsigned long long)next->event.value);
-        print_source(out, step);
+        print_source(out, ref, step);
         break;
     case EVENT_WRITE:
         fprintf(out, "%-7s %-8s ", "store", order_names[event->order]);
