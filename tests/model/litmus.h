@@ -9,7 +9,8 @@
  * block defines `static const struct model_scenario sb_relaxed`. oracle/check_litmus.py reads the same text and finds
  * by other means what EXACTLY is to list.
  *
- * x, y, z and w are atomic, d and e are not; m and n are mutexes. A register is one thread's; all are 0 to begin with. */
+ * x, y, z and w are atomic, d and e are not; m and n are mutexes. A register is one thread's; all are 0 to begin with.
+ */
 #ifndef PAWL_TESTS_MODEL_LITMUS_H
 #define PAWL_TESTS_MODEL_LITMUS_H
 

@@ -330,6 +330,24 @@ static void wait_idle_2(void)
     rests(2);
 }
 
+/* One blocking call after the other: there is no rest in between. */
+static void *block_twice(void *arg)
+{
+    MODEL_ASSERT(pawl_block(run_here, arg, NULL) == 0);
+    MODEL_ASSERT(pawl_block(run_here, arg, NULL) == 0);
+    return arg;
+}
+
+static void wait_idle_blocking(void)
+{
+    build(1);
+    MODEL_ASSERT(pawl_spawn(rt, block_twice, &runs[0], NULL) == 0);
+    start();
+    MODEL_ASSERT(pawl_runtime_wait_idle(rt, PAWL_NEVER) == 0);
+    MODEL_ASSERT(runs[0] == 2);
+    stop();
+}
+
 /* ---- timers ---- */
 
 static uint64_t due_ns[2];
@@ -496,6 +514,7 @@ SCENARIO(wake_in_turn_1, "two tasks wake each other", .bound = 1)
 SCENARIO(wake_in_turn_2, "the same with two workers", .bound = 1)
 SCENARIO(wait_idle, "a thread waits until all is done", .bound = 1)
 SCENARIO(wait_idle_2, "the same with two workers", .bound = 1)
+SCENARIO(wait_idle_blocking, "a thread waits while a task makes two blocking calls", .bound = 1)
 SCENARIO(sleep_1, "a task sleeps", .bound = 1, .expirations = 1)
 SCENARIO(sleep_two, "two tasks sleep", .bound = 1, .expirations = 2)
 SCENARIO(sleep_2, "a task sleeps, two workers", .bound = 1, .expirations = 1)
@@ -512,7 +531,7 @@ int main(int argc, char **argv)
     static const struct model_scenario *const scenarios[] = {
         &run_one_, &spawn_outside_, &spawn_outside_2_, &spawn_outside_twice_, &spawn_inside_, &spawn_inside_2_,
         &bound_outside_, &bound_inside_, &yield_1_, &yield_2_, &stuck_with_queue_, &stuck_with_slot_,
-        &stuck_with_spawn_outside_, &wake_in_turn_1_, &wake_in_turn_2_, &wait_idle_, &wait_idle_2_, &sleep_1_,
+        &stuck_with_spawn_outside_, &wake_in_turn_1_, &wake_in_turn_2_, &wait_idle_, &wait_idle_2_, &wait_idle_blocking_, &sleep_1_,
         &sleep_two_, &sleep_2_, &sleep_two_2_, &arm_outside_, &arm_outside_2_, &stuck_with_own_timer_,
         &stuck_with_timer_, &stuck_later_, &after_outside_, NULL};
     return model_main(argc, argv, scenarios);

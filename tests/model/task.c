@@ -16,12 +16,11 @@
  *     cancel                    0, or -EALREADY and the result is visible
  *     cancel while suspending   0, and the task has seen -ECANCELED
  *     handles                   the header is freed by the last one, also when its runtime is gone or going */
+#include "sched/spawn.h"
 #include "tests/model/built.h"
 
 #include <pawl/pawl.h>
 #include <stdatomic.h>
-
-#include "sched/spawn.h"
 
 static int answer[3];
 

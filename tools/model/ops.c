@@ -310,9 +310,8 @@ bool model__cas(volatile void *object, unsigned size, void *expected, uint64_t v
     uint32_t location = graph_location((uintptr_t)object, size, site.what);
     bool done;
     if (weak && fails_spuriously(&site)) {
-        seen = ops_load(location, failure, &site);
-        if (seen != wanted && checker->guide == NULL)
-            run_end(); /* that is an ordinary failure, which is visited elsewhere */
+        /* where it sees anything else it fails for a reason, which is visited elsewhere: as if it waited for ever */
+        seen = ops_await(location, failure, equals, wanted, true, location, &site);
         done = false;
     } else {
         seen = wanted;
