@@ -183,12 +183,15 @@ def feasible(program):
             and Sites(program).count() <= ASSIGNMENTS_MAX)  # fmt: skip
 
 
-def random_program(seed, index, extra=0):
+def random_search(seed, index, extra=0):
+    """A program and what it may come to. None that may race as well as get stuck: the checker ends with either."""
     rng = random.Random(f"{seed}.{index}.{extra}")
     while True:
         program = Writer(rng, extra).program()
         if feasible(program):
-            return program
+            search = Search(program)
+            if not (search.racy and search.stuck):
+                return search
 
 
 def write(out, seed, first, count, extra):
@@ -196,10 +199,10 @@ def write(out, seed, first, count, extra):
     print(f"/* Made by random_litmus.py --seed {seed} --first {first} --count {count} --extra {extra}. */", file=out)
     print('#include "tests/model/litmus.h"\n', file=out)
     for index in range(first, first + count):
-        program = random_program(seed, index, extra)
+        search = random_search(seed, index, extra)
         names.append(f"random_{seed}_{index}")
         about = f"--seed {seed} --first {index} --count 1 --extra {extra}"
-        print(write_block(names[-1], about, program, verdict(Search(program))), file=out)
+        print(write_block(names[-1], about, search.program, verdict(search)), file=out)
     print("static const struct model_scenario *const scenarios[] = {", file=out)
     print("".join(f"    &{name},\n" for name in names) + "    NULL,\n};\n", file=out)
     print("int main(int argc, char **argv)\n{\n    return model_main(argc, argv, scenarios);\n}", file=out)

@@ -450,7 +450,7 @@ class Search:
         racy = execution.racy()
         for last, mo in modification_orders(execution):
             if execution.stuck:
-                self.visit_stuck(execution, last, mo)
+                self.visit_stuck(execution, last, mo, racy)
                 continue
             outcome = self.outcome(run, execution, last)
             if (count or outcome not in self.outcomes or (racy and not self.racy)) and execution.consistent(mo):
@@ -458,9 +458,11 @@ class Search:
                 self.racy |= racy
                 self.executions += 1
 
-    def visit_stuck(self, execution, last, mo):
+    def visit_stuck(self, execution, last, mo, racy):
         newest = all(execution.source[i] == last[execution.events[i].location] for i in execution.stuck)
-        self.stuck = self.stuck or (newest and execution.consistent(mo))
+        if ((newest and not self.stuck) or (racy and not self.racy)) and execution.consistent(mo):
+            self.stuck |= newest
+            self.racy |= racy
 
     def outcome(self, run, execution, last):
         values = []
