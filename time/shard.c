@@ -38,7 +38,8 @@ static void publish_locked(struct shard *shard, uint64_t tick)
 /* The entry's place is guarded by this shard only while its home is here, and home changes only under this lock. */
 static bool is_home_locked(const struct shard *shard, const struct timer_entry *entry)
 {
-    return load_relaxed_u64(&entry->home) == shard->id; /* relaxed: written under the lock we hold, or not ours */
+    /* edge timer.home: acquire; a move to here was made under the former home's lock, not under ours */
+    return load_acquire_u64(&entry->home) == shard->id;
 }
 
 static bool is_pending_locked(const struct timer_entry *entry)
@@ -61,8 +62,9 @@ static enum shard_answer file_locked(struct shard *shard, struct timer_entry *en
 static bool adopt_locked(struct shard *shard, struct timer_entry *entry)
 {
     uint64_t home = 0;
-    /* edge timer.home: release end; pairs with the acquire of whoever looks home up before locking */
-    if (!cas_acq_rel_relaxed_u64(&entry->home, &home, shard->id))
+    /* edge timer.home: release end; pairs with the acquire of whoever looks home up before locking. acquire on failure:
+     * it may have been moved here under another shard's lock */
+    if (!cas_acq_rel_acquire_u64(&entry->home, &home, shard->id))
         return home == shard->id;
     if (shard->running == entry)
         shard->running = NULL; /* its callback freed it, and this is another timer in the same memory */

@@ -16,6 +16,7 @@
  *     cancel                    0, or -EALREADY and the result is visible
  *     cancel while suspending   0, and the task has seen -ECANCELED
  *     handles                   the header is freed by the last one, also when its runtime is gone or going */
+#define _GNU_SOURCE
 #include "sched/spawn.h"
 #include "tests/model/built.h"
 
@@ -297,10 +298,24 @@ static void check_freed(void)
     tear_down();
 }
 
+/* What a joiner leaves on its stack is overwritten as soon as it goes on. */
+static __attribute__((noinline)) void fill(uint64_t *memory, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        memory[i] = i;
+}
+
+static __attribute__((noinline)) void overwrite_stack(void)
+{
+    uint64_t waste[64];
+    fill(waste, 64);
+}
+
 static void join_as(unsigned i, uint64_t deadline_ns)
 {
     void *value = NULL;
     answer[i] = pawl_join_until(task, deadline_ns, &value);
+    overwrite_stack();
     MODEL_ASSERT(answer[i] == 0 || answer[i] == -ETIMEDOUT);
     MODEL_ASSERT((answer[i] == 0) == (value == &result));
     MODEL_ASSERT(answer[i] != 0 || result == 1);
@@ -476,6 +491,15 @@ static void detach_meets_next_life(void)
     check_freed();
 }
 
+/* Who cancels has read the header before it gives its handle up: the next life writes there. */
+static void cancel_meets_next_life(void)
+{
+    make_running(1);
+    run_two(finish_and_spawn, cancel_too);
+    MODEL_ASSERT(result == 1 && (answer[1] == 0 || answer[1] == -EALREADY));
+    check_freed();
+}
+
 /* Its last handle is given up by a thread while another one takes headers, too, from the depot. */
 static void spawn_outside(void *unused)
 {
@@ -574,22 +598,28 @@ static void work_as_worker(void *unused)
     be_plain();
 }
 
+static int reason; /* plain: by who cancels, before that */
+
 static void *wait_to_be_cancelled(void *arg)
 {
     answer[1] = pawl_suspend_until(PAWL_NEVER);
+    MODEL_ASSERT(reason == 1);
     MODEL_ASSERT(pawl_cancelled() && pawl_yield() == -ECANCELED); /* for good */
     ended++;
     return arg;
+}
+
+static void cancel_with_reason(void *unused)
+{
+    reason = 1;
+    cancel(unused);
 }
 
 static void cancel_meets_suspend(void)
 {
     build(1);
     MODEL_ASSERT(pawl_spawn(rt, wait_to_be_cancelled, &result, &task) == 0);
-    result = 1;
-    unsigned t = model_spawn(work_as_worker, NULL), u = model_spawn(cancel, NULL);
-    model_join(t);
-    model_join(u);
+    run_two(work_as_worker, cancel_with_reason);
     work(be_worker(0));
     MODEL_ASSERT(answer[0] == 0 && answer[1] == -ECANCELED && ended == 1);
     tear_down();
@@ -600,6 +630,7 @@ static void *join_other_task(void *arg)
 {
     void *value = NULL;
     answer[0] = pawl_join(tasks[1], &value);
+    overwrite_stack();
     MODEL_ASSERT(answer[0] == 0 && value == &result && result == 1);
     ended++;
     return arg;
@@ -644,6 +675,7 @@ static void *join_or_be_cancelled(void *arg)
 {
     void *value = NULL;
     answer[0] = pawl_join(tasks[1], &value);
+    overwrite_stack();
     MODEL_ASSERT((answer[0] == 0) == (value == &result));
     MODEL_ASSERT(answer[0] == 0 ? result == 1 : answer[0] == -ECANCELED);
     if (answer[0] != 0)
@@ -759,7 +791,7 @@ static void whole_two_joins(void)
 static void whole_cancel(void)
 {
     start(1);
-    result = 1;
+    result = reason = 1;
     MODEL_ASSERT(pawl_spawn(rt, wait_to_be_cancelled, &result, &task) == 0);
     MODEL_ASSERT(pawl_task_cancel(task) == 0);
     join_first(NULL);
@@ -821,6 +853,7 @@ SCENARIO(two_cancels_meet_finish, "a task is cancelled by two as it ends",
          ONLY("0 0", "0 EALREADY", "EALREADY 0", "EALREADY EALREADY"))
 
 SCENARIO(detach_meets_next_life, "a header is freed as its worker spawns", .outcomes = NULL)
+SCENARIO(cancel_meets_next_life, "the same, after a cancellation", .outcomes = NULL)
 SCENARIO(detach_meets_spawn, "a header is freed as another thread spawns", .outcomes = NULL)
 SCENARIO(detach_meets_fini, "the last handle, as the runtime goes", .outcomes = NULL)
 SCENARIO(two_detaches_meet_fini, "the last two handles, as the runtime goes", .outcomes = NULL)
@@ -846,7 +879,7 @@ int main(int argc, char **argv)
         &wake_meets_handing_on_, &two_wakes_meet_finish_, &join_meets_finish_, &two_joins_meet_finish_,
         &timed_join_meets_finish_, &timed_and_other_join_meet_finish_, &detach_meets_finish_,
         &two_detaches_meet_finish_, &detach_meets_finish_with_waiters_, &ref_meets_finish_, &cancel_meets_finish_,
-        &two_cancels_meet_finish_, &detach_meets_next_life_, &detach_meets_spawn_, &detach_meets_fini_,
+        &two_cancels_meet_finish_, &detach_meets_next_life_, &cancel_meets_next_life_, &detach_meets_spawn_, &detach_meets_fini_,
         &two_detaches_meet_fini_, &join_meets_fini_, &cancel_meets_fini_, &detach_elsewhere_meets_fini_,
         &cancel_meets_suspend_, &task_joins_task_, &cancelled_joiner_meets_finish_, &running_joiner_meets_finish_,
         &whole_join_given_up_, &whole_join_after_end_, &whole_two_joins_, &whole_cancel_, &whole_timed_join_, NULL};
