@@ -209,9 +209,9 @@ int pawl_block(pawl_task_fn *fn, void *arg, void **result)
         if (error != 0)
             return error;
         pawl__waiter_init(&job.waiter);
-        fetch_add_seq_cst_u32(&rt->blocking.in_progress, 1); /* edge runtime.quiet */
+        fetch_add_seq_cst_u64(&rt->blocking.calls, (UINT64_C(1) << 32) + 1); /* edge runtime.quiet */
         error = run_job(rt, &job);
-        fetch_add_seq_cst_u32(&rt->blocking.in_progress, UINT32_MAX);
+        fetch_add_seq_cst_u64(&rt->blocking.calls, UINT64_MAX);
         if (error != 0)
             return error;
     }

@@ -29,7 +29,7 @@ struct blocking_pool {
     bool stopping;                  /* L */
     PAWL_ATOMIC(uint32_t) wakes;    /* A idle threads sleep on it; changes with each job */
     PAWL_ATOMIC(uint32_t) gone;     /* A changes with each thread that ends while stopping */
-    PAWL_ATOMIC(uint32_t) in_progress; /* A jobs queued or running */
+    PAWL_ATOMIC(uint64_t) calls;    /* A calls begun << 32 | calls in progress */
 };
 
 void pawl__blocking_init(struct blocking_pool *pool, unsigned threads_max);

@@ -64,13 +64,17 @@ static bool nothing_queued(struct pawl_runtime *rt)
     for (unsigned i = 0; i < rt->worker_count; i++)
         if (load_acquire_u64(&rt->workers[i].inbox_count) > 0)
             return false;
-    return inject_length(&rt->inject) <= 0 && load_seq_cst_u32(&rt->blocking.in_progress) == 0;
+    return inject_length(&rt->inject) <= 0;
 }
 
 static bool is_idle(struct pawl_runtime *rt)
 {
-    /* Asked again after the queues: a worker that took from them meanwhile is awake, or has done with it. */
-    return runtime_phase(rt) == PHASE_STOPPED || (all_sleep(rt) && nothing_queued(rt) && all_sleep(rt));
+    /* Who sleeps is asked again after the queues: a worker that took from them meanwhile is awake, or has done with it.
+     * No blocking call is in progress, and none has begun meanwhile: so there was none either while all slept. */
+    uint64_t calls = load_seq_cst_u64(&rt->blocking.calls);
+    return runtime_phase(rt) == PHASE_STOPPED ||
+           ((uint32_t)calls == 0 && all_sleep(rt) && nothing_queued(rt) && all_sleep(rt) &&
+            load_seq_cst_u64(&rt->blocking.calls) == calls);
 }
 
 int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns)

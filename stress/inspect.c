@@ -73,7 +73,7 @@ static void print_runtime(struct pawl_runtime *rt, uint64_t now_ns)
             inject_length(&rt->inject));
     fprintf(stderr,
             "  tasks alive %" PRIu64 ", blocking calls %" PRIu32 ", shards %s, who waits for rest %" PRIu32 "\n",
-            pawl__runtime_live_tasks(rt), load_relaxed_u32(&rt->blocking.in_progress),
+            pawl__runtime_live_tasks(rt), (uint32_t)load_relaxed_u64(&rt->blocking.calls),
             load_relaxed_u32(&rt->closing) != 0 ? "closing or closed" : "open", load_relaxed_u32(&rt->quiet_waiters));
     fprintf(stderr, "  driver %s,", load_relaxed_u32(&rt->driver.held) != 0 ? "held" : "free");
     print_from_now("sleeps toward", load_relaxed_u64(&rt->driver.wake_at), now_ns);
