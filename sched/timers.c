@@ -145,9 +145,9 @@ void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg)
         entry_init_callback(entry_of(timer), fn, arg);
 }
 
-/* Makes `to` the entry's home, if it has another. SHARD_ALREADY: its callback runs at home, so it is to be armed
- * there. */
-static enum shard_answer move_home(struct timer_entry *entry, const struct shard *to)
+/* Takes the entry away from its home, if that is not `to`, which then adopts it. SHARD_ALREADY: its callback runs at
+ * home, so it is to be armed there. */
+static enum shard_answer leave_home(struct timer_entry *entry, const struct shard *to)
 {
     struct visit visit;
     uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
@@ -156,9 +156,9 @@ static enum shard_answer move_home(struct timer_entry *entry, const struct shard
     struct shard *from = visit_begin(&visit, home);
     enum shard_answer answer;
     if (from == NULL) /* a runtime that is gone */
-        answer = cas_acq_rel_relaxed_u64(&entry->home, &home, to->id) ? SHARD_DONE : SHARD_NOT_HOME;
+        answer = cas_acq_rel_relaxed_u64(&entry->home, &home, 0) ? SHARD_DONE : SHARD_NOT_HOME;
     else
-        answer = pawl__shard_move(from, entry, to->id);
+        answer = pawl__shard_leave(from, entry);
     visit_end(&visit);
     return answer;
 }
@@ -167,7 +167,7 @@ static enum shard_answer move_home(struct timer_entry *entry, const struct shard
 static enum shard_answer arm_once(struct pawl_runtime *rt, struct timer_entry *entry, uint64_t tick)
 {
     struct shard *shard = shard_of_caller(rt);
-    enum shard_answer answer = move_home(entry, shard);
+    enum shard_answer answer = leave_home(entry, shard);
     if (answer == SHARD_ALREADY) {
         uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
         if (home >> SHARD_INDEX_BITS != rt->id)

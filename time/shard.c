@@ -38,8 +38,7 @@ static void publish_locked(struct shard *shard, uint64_t tick)
 /* The entry's place is guarded by this shard only while its home is here, and home changes only under this lock. */
 static bool is_home_locked(const struct shard *shard, const struct timer_entry *entry)
 {
-    /* edge timer.home: acquire; a move to here was made under the former home's lock, not under ours */
-    return load_acquire_u64(&entry->home) == shard->id;
+    return load_relaxed_u64(&entry->home) == shard->id; /* relaxed: made ours under the lock we hold, or not ours */
 }
 
 static bool is_pending_locked(const struct timer_entry *entry)
@@ -62,9 +61,9 @@ static enum shard_answer file_locked(struct shard *shard, struct timer_entry *en
 static bool adopt_locked(struct shard *shard, struct timer_entry *entry)
 {
     uint64_t home = 0;
-    /* edge timer.home: release end; pairs with the acquire of whoever looks home up before locking. acquire on failure:
-     * it may have been moved here under another shard's lock */
-    if (!cas_acq_rel_acquire_u64(&entry->home, &home, shard->id))
+    /* edge timer.home: acquires what was done in the shard that it left; releases to whoever looks home up before
+     * locking. relaxed on failure: it was made ours under the lock we hold, or is not ours */
+    if (!cas_acq_rel_relaxed_u64(&entry->home, &home, shard->id))
         return home == shard->id;
     if (shard->running == entry)
         shard->running = NULL; /* its callback freed it, and this is another timer in the same memory */
@@ -93,7 +92,7 @@ enum shard_answer pawl__shard_arm(struct shard *shard, struct timer_entry *entry
     return answer;
 }
 
-enum shard_answer pawl__shard_move(struct shard *shard, struct timer_entry *entry, uint64_t to)
+enum shard_answer pawl__shard_leave(struct shard *shard, struct timer_entry *entry)
 {
     enum shard_answer answer = SHARD_DONE;
     lock_acquire(&shard->lock);
@@ -104,7 +103,7 @@ enum shard_answer pawl__shard_move(struct shard *shard, struct timer_entry *entr
     else if (shard->running == entry)
         answer = SHARD_ALREADY;
     else
-        store_release_u64(&entry->home, to); /* edge timer.home: release end */
+        store_release_u64(&entry->home, 0); /* edge timer.home: release end */
     lock_release(&shard->lock);
     return answer;
 }

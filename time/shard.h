@@ -64,8 +64,9 @@ enum shard_answer {
  * pends once; for the sleeps of tasks that clean up. */
 enum shard_answer pawl__shard_arm(struct shard *shard, struct timer_entry *entry, uint64_t tick, bool even_closed);
 
-/* Makes `to` the home of an entry that is not pending; SHARD_ALREADY: its callback runs here, so it stays. */
-enum shard_answer pawl__shard_move(struct shard *shard, struct timer_entry *entry, uint64_t to);
+/* Makes an entry that is not pending unhomed, so that whichever shard it is armed in next adopts it; SHARD_ALREADY: its
+ * callback runs here, so it stays. */
+enum shard_answer pawl__shard_leave(struct shard *shard, struct timer_entry *entry);
 
 /* Moves a pending entry to any tick. */
 enum shard_answer pawl__shard_reset(struct shard *shard, struct timer_entry *entry, uint64_t tick);

@@ -1,5 +1,5 @@
 /* Two timer shards on a clock of the target's own, against a dumb reference: arm, reset, the reset without a lock,
- * cancel, cancel_sync, moving home, turns at any time and close; callbacks that do all that themselves, to their own
+ * cancel, cancel_sync, leaving home, turns at any time and close; callbacks that do all that themselves, to their own
  * timer and to others, and free what they may; wakers.
  *
  * Checked: the answer of each call; that each timer fires once, never early, in the first turn of its shard after its
@@ -239,15 +239,15 @@ static void cancel(struct model *model, unsigned id, bool sync)
         model->cell = CELL_CANCELLED;
 }
 
-static void move(struct model *model, unsigned id, unsigned to)
+static void leave(struct model *model, unsigned id)
 {
     enum shard_answer expected = model->home != id ? SHARD_NOT_HOME
                                  : pends(model)    ? SHARD_BUSY
                                  : runs(model)     ? SHARD_ALREADY
                                                    : SHARD_DONE;
-    FUZZ_CHECK(pawl__shard_move(shard_of(id), model->entry, to) == expected);
+    FUZZ_CHECK(pawl__shard_leave(shard_of(id), model->entry) == expected);
     if (expected == SHARD_DONE)
-        model->home = to;
+        model->home = 0;
 }
 
 /* ---- turns ---- */
@@ -367,7 +367,7 @@ static void act(void)
             release(model, (byte & 64) != 0);
         break;
     case 7:
-        move(model, id, 1 + (byte >> 5 & 1));
+        leave(model, id);
         break;
     case 8:
         walk.now_ns = pawl_saturating_add(walk.now_ns, byte >> 4);

@@ -300,17 +300,18 @@ Test(table, shutdown)
     }
 }
 
-Test(table, move)
+Test(table, leave)
 {
     for (enum state state = PENDING; state < STATES; state++) {
         struct timer_entry entry;
         bring_into(&entry, state);
-        cr_assert_eq(pawl__shard_move(&shard, &entry, 99), state == PENDING ? SHARD_BUSY : SHARD_DONE);
-        cr_assert_eq(load_acquire_u64(&entry.home), state == PENDING ? HOME : 99);
+        cr_assert_eq(pawl__shard_leave(&shard, &entry), state == PENDING ? SHARD_BUSY : SHARD_DONE);
+        cr_assert_eq(load_acquire_u64(&entry.home), state == PENDING ? HOME : 0);
         if (state == PENDING)
             continue;
-        cr_assert_eq(pawl__shard_move(&shard, &entry, 98), SHARD_NOT_HOME);
-        cr_assert_eq(pawl__shard_arm(&shard, &entry, 3000, true), SHARD_NOT_HOME);
+        cr_assert_eq(pawl__shard_leave(&shard, &entry), SHARD_NOT_HOME);
         cr_assert_eq(pawl__shard_cancel(&shard, &entry), SHARD_NOT_HOME);
+        cr_assert_leq(pawl__shard_arm(&shard, &entry, 3000, true), SHARD_DONE_EARLIER);
+        cr_assert_eq(load_acquire_u64(&entry.home), HOME, "whoever arms it adopts it");
     }
 }

@@ -337,20 +337,57 @@ SHARD_TEST(close_completes_what_pends_once_and_refuses_the_rest)
 
 /* ---- homes ---- */
 
-SHARD_TEST(an_entry_with_another_home_is_turned_away_until_it_moves)
+SHARD_TEST(an_entry_with_another_home_is_turned_away_until_it_leaves)
 {
     struct timer_entry entry;
     entry_init_waker(&entry, (struct waker){0});
     store_relaxed_u64(&entry.home, 99);
     cr_assert_eq(pawl__shard_arm(f->shard, &entry, 5, false), SHARD_NOT_HOME);
     cr_assert_eq(pawl__shard_cancel(f->shard, &entry), SHARD_NOT_HOME);
-    cr_assert_eq(pawl__shard_move(f->shard, &entry, 7), SHARD_NOT_HOME);
+    cr_assert_eq(pawl__shard_leave(f->shard, &entry), SHARD_NOT_HOME);
     store_relaxed_u64(&entry.home, f->shard->id);
     cr_assert_eq(pawl__shard_arm(f->shard, &entry, 5, false), SHARD_DONE_EARLIER);
-    cr_assert_eq(pawl__shard_move(f->shard, &entry, 7), SHARD_BUSY);
+    cr_assert_eq(pawl__shard_leave(f->shard, &entry), SHARD_BUSY);
     cr_assert_eq(pawl__shard_cancel(f->shard, &entry), SHARD_DONE);
-    cr_assert_eq(pawl__shard_move(f->shard, &entry, 7), SHARD_DONE);
-    cr_assert_eq(load_relaxed_u64(&entry.home), 7);
+    cr_assert_eq(pawl__shard_leave(f->shard, &entry), SHARD_DONE);
+    cr_assert_eq(load_relaxed_u64(&entry.home), 0);
+}
+
+/* A callback frees its timer, and another one is made in its memory, armed elsewhere, cancelled, and armed here. */
+struct reuse {
+    struct fixture *here;
+    struct shard *elsewhere;
+    enum shard_answer cancelled;
+    bool fires;
+};
+
+static void free_and_reuse(struct pawl_timer *timer, void *arg, int status)
+{
+    struct reuse *reuse = arg;
+    struct timer_entry *entry = (struct timer_entry *)timer;
+    (void)status;
+    entry_init_callback(entry, free_and_reuse, arg); /* as free and malloc may do */
+    pawl__shard_arm(reuse->elsewhere, entry, 1000000, false);
+    pawl__shard_cancel(reuse->elsewhere, entry);
+    pawl__shard_leave(reuse->elsewhere, entry);
+    pawl__shard_arm(reuse->here->shard, entry, 1000000, false);
+    reuse->fires = pawl__shard_fires(reuse->here->shard, entry);
+    reuse->cancelled = pawl__shard_cancel_sync(reuse->here->shard, entry, true);
+}
+
+SHARD_TEST(memory_used_again_by_way_of_another_shard_is_another_timer)
+{
+    struct fixture other;
+    set_up(&other);
+    other.shard->id = 16;
+    struct reuse reuse = {.here = f, .elsewhere = other.shard};
+    struct timer_entry entry;
+    entry_init_callback(&entry, free_and_reuse, &reuse);
+    pawl__shard_arm(f->shard, &entry, 1, false);
+    pawl__shard_turn(f->shard, 10);
+    cr_expect(!reuse.fires, "the new timer is said to fire");
+    cr_expect_eq(reuse.cancelled, SHARD_DONE);
+    tear_down(&other);
 }
 
 /* ---- two threads ---- */
