@@ -1,6 +1,6 @@
 /* Schedule noise inside the library: marks between two steps of one thread where another may come in between.
  *
- * A mark is named for the edge whose two steps it parts, so that a comment can be found by it: "idle.announce.asleep"
+ * A mark is named for the edge, or the word, whose two steps it parts, so that a comment can be found by it: "idle.announce.asleep"
  * lies after the announcement of edge idle.announce. Marks lie in the .c files, never in an inline function.
  *
  * Compiled to nothing without PAWL_NOISE, and always under PAWL_MODEL: the model checker tries all schedules anyway.

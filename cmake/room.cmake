@@ -5,7 +5,7 @@
 
 function(pawl_compile_as_library target)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:pawl_settings> $<BUILD_INTERFACE:pawl_warnings>)
-    # One set of objects makes the static and the shared library. Thread-local state is a pointer or two, so it may
+    # One set of objects makes the static and the shared library. Thread-local state is small, so it may
     # live in the static block, where reaching it is a load and not a call.
     target_compile_options(${target} PRIVATE -ftls-model=initial-exec)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)

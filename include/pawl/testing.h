@@ -21,7 +21,8 @@ PAWL_BEGIN_DECLS
  * now and then spins, gives its processor away, or sleeps for some microseconds: windows that are a few instructions
  * wide on an idle machine become wide enough for the others to come through. A seed decides how often each mark
  * disturbs (some never, some far more often than others), and what each thread draws; another seed disturbs elsewhere.
- * The same seed repeats the choices, not the schedule.
+ * The same seed repeats which marks are favoured and, if
+ * threads come to their first point in the same order, what each draws; it does not repeat the schedule.
  *
  * The state is the process's: one noise for all runtimes and threads. While it is off a point costs a function call
  * and one relaxed load. */

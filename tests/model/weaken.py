@@ -27,10 +27,13 @@ import tomllib
 HERE = pathlib.Path(__file__).resolve().parent
 COPIED = ["CMakeLists.txt", "cmake", "base", "time", "park", "sched", "include", "tools", "examples", "bench", "stress", "tests"]
 SECONDS = 60  # of a scenario, at most
+FINDINGS = {"assertion", "data race", "deadlock", "livelock", "leak", "memory misuse", "crash"}
+MARK = ".made-by-weaken"
 
 
-def fail(message):
-    sys.exit(f"weaken.py: {message}")
+def fail(message, status=1):
+    print(f"weaken.py: {message}", file=sys.stderr)
+    sys.exit(status)
 
 
 def parse(arguments):
@@ -45,10 +48,10 @@ def parse(arguments):
         elif argument in ("--source", "--build"):
             value = next(rest, None)
             if value is None:
-                fail(f"{argument} wants a directory")
+                fail(f"{argument} wants a directory", 2)
             options[argument[2:]] = pathlib.Path(value).resolve()
         elif argument.startswith("-"):
-            fail(f"unknown option {argument}; see --help")
+            fail(f"unknown option {argument}; see --help", 2)
         else:
             options["names"].append(argument)
     return options
@@ -64,7 +67,7 @@ def read_edges(names):
     if names:
         edges = [edge for edge in edges if any(name in edge["name"] for name in names)]
         if not edges:
-            fail("no such edge; see --list")
+            fail("no such edge; see --list", 2)
     return edges
 
 
@@ -74,8 +77,11 @@ class Copy:
     def __init__(self, source, build):
         self.sources = build / "source"
         self.build = build / "build"
+        if self.sources.exists() and not (build / MARK).exists():
+            fail(f"{build} was not made by this script", 2)
         shutil.rmtree(self.sources, ignore_errors=True)
         self.sources.mkdir(parents=True)
+        (build / MARK).touch()
         for name in COPIED:
             if (source / name).is_dir():
                 shutil.copytree(source / name, self.sources / name, symlinks=True)
@@ -99,19 +105,32 @@ class Copy:
         path.write_text(text.replace(edge["old"], edge["new"]))
         return path, text
 
+    def run_scenario(self, edge):
+        program = f"model.{edge['program']}"
+        self.run(["cmake", "--build", self.build, "--target", program])
+        done = subprocess.run([self.build / "tests/model" / program, "--json", "--seconds", str(SECONDS), edge["scenario"]],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if not done.stdout.strip():
+            fail(f"{edge['name']}: {program} says nothing of {edge['scenario']}: {done.stderr.strip()}")
+        return json.loads(done.stdout.splitlines()[0])
+
     def try_edge(self, edge):
-        """What the scenario ends with: a verdict, or None if it notices nothing."""
+        """What the scenario finds, or None if it notices nothing."""
         path, text = self.weaken(edge)
         try:
-            program = f"model.{edge['program']}"
-            self.run(["cmake", "--build", self.build, "--target", program])
-            done = subprocess.run([self.build / "tests/model" / program, "--json", "--seconds", str(SECONDS), edge["scenario"]],
-                                  stdout=subprocess.PIPE, text=True)
-            result = json.loads(done.stdout.splitlines()[0])
-            return None if result["passed"] or result["end"] == "stopped by the limit" else result["end"]
+            result = self.run_scenario(edge)
+            if "outcomes" in edge and result["end"] == "complete" and not result["passed"]:
+                return "outcomes"
+            return result["end"] if result["end"] in FINDINGS else None
         finally:
             path.write_text(text)
             os.utime(path)
+
+    def check_unweakened(self, edges):
+        """A scenario that is red anyhow proves nothing."""
+        for edge in {(edge["program"], edge["scenario"]): edge for edge in edges}.values():
+            if not self.run_scenario(edge)["passed"]:
+                fail(f"{edge['program']}: {edge['scenario']} is red without any weakening")
 
 
 def main():
@@ -124,6 +143,7 @@ def main():
     unnoticed = 0
     with tempfile.TemporaryDirectory() as temporary:
         copy = Copy(options["source"], options["build"] or pathlib.Path(temporary))
+        copy.check_unweakened(edges)
         for number, edge in enumerate(edges, 1):
             started = time.monotonic()
             verdict = copy.try_edge(edge)

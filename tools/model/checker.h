@@ -51,8 +51,8 @@ static inline unsigned ref_index(event_ref ref)
 }
 
 enum {
-    FLAG_UPDATE = 1,  /* a load followed by its store, or that store: one read-modify-write */
-    FLAG_AWAIT = 2    /* a load that goes on only with certain values */
+    FLAG_UPDATE = 1, /* a load followed by its store, or that store: one read-modify-write */
+    FLAG_AWAIT = 2   /* a load that goes on only with certain values */
 };
 
 /* What is kept of an event from one execution to the next. */
@@ -68,21 +68,21 @@ struct event {
 struct step {
     struct event event;
     struct vector before, hb, porf, release; /* known before; after; by po and rf alone; to whoever reads from it */
-    uint32_t key; /* consistency.c's */
+    uint32_t key;                            /* consistency.c's */
     struct model_site site;
 };
 
 struct location {
     uintptr_t address; /* with VIRTUAL set: no memory of its own */
     uint8_t size;
-    bool seen;         /* `initial` is this execution's */
+    bool seen; /* `initial` is this execution's */
     uint64_t initial;
     const char *name;
-    bool named;        /* by its symbol, if it has one */
+    bool named; /* by its symbol, if it has one */
     unsigned write_count, write_capacity;
     event_ref *writes; /* in modification order */
     unsigned read_count, read_capacity;
-    event_ref *reads;  /* executed so far */
+    event_ref *reads;                                  /* executed so far */
     uint16_t stored[THREADS_MAX], loaded[THREADS_MAX]; /* each thread's last access: its index + 1; 0: none */
     struct model_site sites[THREADS_MAX];
 };
@@ -109,14 +109,14 @@ struct thread {
     struct vector hb, porf, pending, fence; /* pending: an acquire fence would take it over; fence: a release fence's */
     unsigned joining;
     unsigned spurious, expirations, pauses; /* used up */
-    bool paused;                 /* goes last until its next event */
-    unsigned round_start;        /* first event of the round that model_yield would end */
-    bool timed;                  /* awaiting with a timeout that another execution lets expire */
-    uint32_t other;              /* awaiting one of two locations: another execution awaits this one, if it is not 0 */
+    bool paused;                            /* goes last until its next event */
+    unsigned round_start;                   /* first event of the round that model_yield would end */
+    bool timed;                             /* awaiting with a timeout that another execution lets expire */
+    uint32_t other; /* awaiting one of two locations: another execution awaits this one, if it is not 0 */
     bool (*satisfied)(uint64_t value, uint64_t argument); /* awaiting */
     uint64_t satisfied_argument;
     unsigned plain_count;
-    uint32_t plain[32];          /* locations written by plain stores since the last event */
+    uint32_t plain[32]; /* locations written by plain stores since the last event */
 };
 
 /* A graph written out; see graph.c. */
@@ -130,22 +130,22 @@ struct statistics {
 struct checker {
     const struct model_scenario *scenario;
     struct thread threads[THREADS_MAX];
-    struct thread *running;      /* NULL: the scheduler */
-    void *scheduler;             /* where the scheduler goes on */
-    bool inside;                 /* the checker's own code, though on a thread's stack */
-    bool direct;                 /* one thread so far: no events */
+    struct thread *running; /* NULL: the scheduler */
+    void *scheduler;        /* where the scheduler goes on */
+    bool inside;            /* the checker's own code, though on a thread's stack */
+    bool direct;            /* one thread so far: no events */
 
     struct location *locations;
     unsigned location_count, location_capacity;
-    uint32_t *location_index;    /* hash table: location + 1 */
+    uint32_t *location_index; /* hash table: location + 1 */
     uint32_t next_stamp;
     unsigned deviations;
-    unsigned replay_left;        /* recorded events not yet executed */
-    bool verified;               /* the replayed graph was found consistent */
-    event_ref *order;            /* events as executed */
+    unsigned replay_left; /* recorded events not yet executed */
+    bool verified;        /* the replayed graph was found consistent */
+    event_ref *order;     /* events as executed */
     unsigned order_count;
 
-    bool over;                   /* the execution is to end now */
+    bool over; /* the execution is to end now */
     enum model_verdict found;
     char sentence[512];
     char *outcome;
@@ -158,13 +158,13 @@ struct checker {
     uint64_t time_base;
 
     unsigned bound;
-    const char *guide;           /* what is left of the replay string that is followed, or NULL */
-    bool follows;                /* one execution only: there was a replay string */
+    const char *guide; /* what is left of the replay string that is followed, or NULL */
+    bool follows;      /* one execution only: there was a replay string */
     bool verbose, json, quiet;
     uint64_t progress_shown;
     char **outcomes;
     size_t outcome_count;
-    uint64_t *hashes;            /* of complete executions, if duplicates are looked for */
+    uint64_t *hashes; /* of complete executions, if duplicates are looked for */
     size_t hash_count, hash_capacity;
     bool find_duplicates;
     uint64_t duplicates;

@@ -75,8 +75,7 @@ static struct location *add_location(uint32_t *slot, uintptr_t address, unsigned
 uint32_t graph_location(uintptr_t address, unsigned size, const char *name)
 {
     uint32_t *slot = location_slot(address, size);
-    struct location *location =
-        *slot == 0 ? add_location(slot, address, size) : &checker->locations[*slot - 1];
+    struct location *location = *slot == 0 ? add_location(slot, address, size) : &checker->locations[*slot - 1];
     if (!location->seen) {
         location->seen = true;
         location->initial = memory_value(address, size);
@@ -143,9 +142,9 @@ struct image {
     unsigned deviations, location_count;
     uint32_t next_stamp;
     unsigned count[THREADS_MAX];
-    struct event *events;             /* thread after thread */
+    struct event *events; /* thread after thread */
     struct image_location *locations;
-    event_ref *writes;                /* location after location */
+    event_ref *writes; /* location after location */
 };
 
 static bool kept(const struct cut *cut, event_ref ref)
@@ -192,8 +191,8 @@ static void write_out_stores(struct image *image, const struct cut *cut)
                 !(l == revisited && location->writes[i] == cut->write))
                 *out++ = location->writes[i];
         }
-        image->locations[l] = (struct image_location){location->address, location->name, (uint32_t)(out - first),
-                                                      location->size};
+        image->locations[l] =
+            (struct image_location){location->address, location->name, (uint32_t)(out - first), location->size};
     }
 }
 
@@ -249,8 +248,7 @@ void graph_read_in(const struct image *image)
     const event_ref *write = image->writes;
     for (unsigned l = 0; l < image->location_count; l++) {
         const struct image_location *from = &image->locations[l];
-        struct location *location =
-            add_location(location_slot(from->address, from->size), from->address, from->size);
+        struct location *location = add_location(location_slot(from->address, from->size), from->address, from->size);
         location->name = from->name;
         for (unsigned i = 0; i < from->write_count; i++)
             graph_insert_write(location, i, *write++);

@@ -2,7 +2,8 @@
  *
  * Descriptors. An eventfd is a counter, a timerfd a deadline (never: not set); both are words of the model, so reading,
  * writing and waiting are events. epoll is modelled for what it is used for here: edge-triggered readiness of eventfds,
- * a word of its own that a write sets and a wait takes back. They order nothing else: POSIX does not say that they do. */
+ * a word of its own that a write sets and a wait takes back. They order nothing else: POSIX does not say that they
+ * do. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/futex.h>
@@ -25,8 +26,8 @@ enum descriptor_kind { DESCRIPTOR_CLOSED, DESCRIPTOR_EVENT, DESCRIPTOR_TIMER, DE
 
 struct descriptor {
     enum descriptor_kind kind;
-    char word, ready;        /* their addresses name locations */
-    int epoll;               /* EVENT: the instance that watches it, or -1 */
+    char word, ready; /* their addresses name locations */
+    int epoll;        /* EVENT: the instance that watches it, or -1 */
 };
 
 struct posix {

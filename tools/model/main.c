@@ -14,7 +14,7 @@
 uint64_t model__real_now(void); /* posix.c */
 
 struct options {
-    const char *only[64];
+    const char *const *only; /* scenarios named */
     unsigned only_count;
     const char *replay;
     unsigned bound, deeper;
@@ -157,9 +157,9 @@ static void progress(uint64_t started, bool last)
     if (last)
         fputs("\r\033[K", stderr);
     else
-        fprintf(stderr, "\r%s: %llu executions, %llu blocked, %zu graphs waiting, %llu s\033[K", checker->scenario->name,
-                (unsigned long long)s->executions, (unsigned long long)s->blocked, checker->todo_count,
-                (unsigned long long)((now - started) / 1000000000));
+        fprintf(stderr, "\r%s: %llu executions, %llu blocked, %zu graphs waiting, %llu s\033[K",
+                checker->scenario->name, (unsigned long long)s->executions, (unsigned long long)s->blocked,
+                checker->todo_count, (unsigned long long)((now - started) / 1000000000));
 }
 
 enum end { END_COMPLETE, END_FOUND, END_LIMIT };
@@ -225,16 +225,48 @@ static void describe(char *text, size_t size, enum end end)
         snprintf(text, size, "complete");
 }
 
+static void print_json_string(const char *text)
+{
+    putchar('"');
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            putchar('\\');
+        if ((unsigned char)*text >= ' ')
+            putchar(*text);
+    }
+    putchar('"');
+}
+
+/* What was found, and how to run it again. */
+static void print_json_finding(void)
+{
+    char *replay = NULL;
+    size_t size;
+    FILE *out = open_memstream(&replay, &size);
+    if (out == NULL)
+        return;
+    graph_print_replay(out);
+    fclose(out);
+    printf(", \"sentence\": ");
+    print_json_string(checker->sentence);
+    printf(", \"replay\": ");
+    print_json_string(replay);
+    free(replay);
+}
+
 static void print_json(const struct model_scenario *scenario, enum end end, bool passed, double seconds)
 {
     const struct statistics *s = &checker->statistics;
     char text[64];
     describe(text, sizeof text, end);
     printf("{\"scenario\": \"%s\", \"passed\": %s, \"end\": \"%s\", \"complete\": %s, \"bound\": %u, "
-           "\"executions\": %llu, \"blocked\": %llu, \"pruned\": %llu, \"events\": %llu, \"seconds\": %.3f}\n",
+           "\"executions\": %llu, \"blocked\": %llu, \"pruned\": %llu, \"events\": %llu, \"seconds\": %.3f",
            scenario->name, passed ? "true" : "false", text, end == END_COMPLETE && !s->cut ? "true" : "false",
            s->cut ? checker->bound : 0, (unsigned long long)s->executions, (unsigned long long)s->blocked,
            (unsigned long long)s->pruned, (unsigned long long)s->events_max, seconds);
+    if (end == END_FOUND)
+        print_json_finding();
+    printf("}\n");
 }
 
 static void print_line(const struct model_scenario *scenario, enum end end, bool passed, double seconds)
@@ -261,9 +293,9 @@ static bool run_scenario(const struct model_scenario *scenario, const struct opt
     checker->time_base = UINT64_C(1000000000000);
     enum end end = search(options, started);
     progress(started, true);
-    bool expected = end == END_FOUND ? checker->found == scenario->expect
-                                     : end == END_COMPLETE && scenario->expect == MODEL_CLEAN &&
-                                           checker->statistics.executions > 0;
+    bool expected = end == END_FOUND
+                        ? checker->found == scenario->expect
+                        : end == END_COMPLETE && scenario->expect == MODEL_CLEAN && checker->statistics.executions > 0;
     bool agree = end != END_COMPLETE || options->replay != NULL || scenario->expect != MODEL_CLEAN ||
                  scenario->outcomes == NULL || outcomes_agree(scenario, false);
     bool passed = expected && agree && checker->duplicates == 0;
@@ -274,6 +306,8 @@ static bool run_scenario(const struct model_scenario *scenario, const struct opt
         print_line(scenario, end, passed, seconds);
     if (!options->json && !agree)
         outcomes_agree(scenario, true);
+    if (!options->json && options->replay != NULL && end != END_FOUND)
+        printf("  nothing was found along this replay\n");
     if (!options->json && (end == END_FOUND || options->replay != NULL) &&
         (!passed || options->verbose || options->replay != NULL)) {
         if (end == END_FOUND)
@@ -312,49 +346,72 @@ static void catch_crashes(void)
 
 /* ---- options ---- */
 
-static bool parse_number(const char *text, uint64_t *number)
+static bool parse_number(const char *text, uint64_t max, uint64_t *number)
 {
     char *end;
     errno = 0;
     *number = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && text[0] != '-';
+    return errno == 0 && text[0] >= '0' && text[0] <= '9' && *end == '\0' && *number <= max;
 }
 
 static int parse(int argc, char **argv, struct options *o)
 {
-    static const struct option names[] = {{"list", no_argument, NULL, 'l'},       {"bound", required_argument, NULL, 'b'},
-                                          {"deeper", required_argument, NULL, 'D'},
-                                          {"executions", required_argument, NULL, 'e'},
-                                          {"seconds", required_argument, NULL, 's'},
-                                          {"replay", required_argument, NULL, 'r'},
-                                          {"duplicates", no_argument, NULL, 'd'}, {"blocked", no_argument, NULL, 'w'}, {"verbose", no_argument, NULL, 'v'},
-                                          {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"list", no_argument, NULL, 'l'},          {"bound", required_argument, NULL, 'b'},
+        {"deeper", required_argument, NULL, 'D'},  {"executions", required_argument, NULL, 'e'},
+        {"seconds", required_argument, NULL, 's'}, {"replay", required_argument, NULL, 'r'},
+        {"duplicates", no_argument, NULL, 'd'},    {"blocked", no_argument, NULL, 'w'},
+        {"verbose", no_argument, NULL, 'v'},       {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     int c;
     uint64_t number = 0;
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        if ((c == 'b' || c == 'D' || c == 'e' || c == 's') && !parse_number(optarg, &number)) {
-            fprintf(stderr, "%s: '%s' is not a number\n", argv[0], optarg);
+        if ((c == 'b' || c == 'D' || c == 'e' || c == 's') &&
+            !parse_number(optarg, c == 'e' ? UINT64_MAX : 1000000000, &number)) {
+            fprintf(stderr, "%s: '%s' is not a number, or too large a one\n", argv[0], optarg);
             return 2;
         }
         switch (c) {
-        case 'l': o->list = true; break;
-        case 'b': o->bound = (unsigned)number, o->bound_given = true; break;
-        case 'D': o->deeper = (unsigned)number; break;
-        case 'e': o->executions_max = number; break;
-        case 's': o->seconds = (double)number; break;
-        case 'r': o->replay = optarg; break;
-        case 'd': o->duplicates = true; break;
-        case 'w': o->blocked = true; break;
-        case 'v': o->verbose = true; break;
-        case 'j': o->json = true; break;
-        case 'h': usage(stdout, argv[0]); return 0;
-        default: usage(stderr, argv[0]); return 2;
+        case 'l':
+            o->list = true;
+            break;
+        case 'b':
+            o->bound = (unsigned)number, o->bound_given = true;
+            break;
+        case 'D':
+            o->deeper = (unsigned)number;
+            break;
+        case 'e':
+            o->executions_max = number;
+            break;
+        case 's':
+            o->seconds = (double)number;
+            break;
+        case 'r':
+            o->replay = optarg;
+            break;
+        case 'd':
+            o->duplicates = true;
+            break;
+        case 'w':
+            o->blocked = true;
+            break;
+        case 'v':
+            o->verbose = true;
+            break;
+        case 'j':
+            o->json = true;
+            break;
+        case 'h':
+            usage(stdout, argv[0]);
+            return 0;
+        default:
+            usage(stderr, argv[0]);
+            return 2;
         }
     }
-    for (; optind < argc; optind++)
-        if (o->only_count < sizeof o->only / sizeof o->only[0])
-            o->only[o->only_count++] = argv[optind];
+    o->only = (const char *const *)&argv[optind];
+    o->only_count = (unsigned)(argc - optind);
     return -1;
 }
 
@@ -364,6 +421,19 @@ static bool is_wanted(const struct model_scenario *scenario, const struct option
     for (unsigned i = 0; i < o->only_count; i++)
         wanted |= strcmp(scenario->name, o->only[i]) == 0;
     return wanted;
+}
+
+/* The first name that is no scenario's, or NULL. */
+static const char *unknown_name(const struct options *o, const struct model_scenario *const *scenarios)
+{
+    for (unsigned i = 0; i < o->only_count; i++) {
+        bool known = false;
+        for (unsigned j = 0; scenarios[j] != NULL; j++)
+            known |= strcmp(scenarios[j]->name, o->only[i]) == 0;
+        if (!known)
+            return o->only[i];
+    }
+    return NULL;
 }
 
 int model_main(int argc, char **argv, const struct model_scenario *const *scenarios)
@@ -380,9 +450,13 @@ int model_main(int argc, char **argv, const struct model_scenario *const *scenar
     }
     if (o.list)
         return 0;
-    if (wanted == 0 || (o.replay != NULL && wanted != 1)) {
-        fprintf(stderr, wanted == 0 ? "%s: no such scenario; see --list\n" : "%s: --replay wants one scenario's name\n",
-                argv[0]);
+    const char *unknown = unknown_name(&o, scenarios);
+    if (unknown != NULL) {
+        fprintf(stderr, "%s: no scenario '%s'; see --list\n", argv[0], unknown);
+        return 2;
+    }
+    if (o.replay != NULL && wanted != 1) {
+        fprintf(stderr, "%s: --replay wants one scenario's name\n", argv[0]);
         return 2;
     }
     checker = checker_alloc(sizeof *checker);

@@ -11,13 +11,7 @@
 
 #include "tools/model/checker.h"
 
-enum {
-    CELL_SLOTS = 1 << 18,
-    CELLS_MAX = 1 << 16,
-    ALLOCATIONS_MAX = 1 << 12,
-    REDZONE = 16,
-    NOBODY = 255
-};
+enum { CELL_SLOTS = 1 << 18, CELLS_MAX = 1 << 16, ALLOCATIONS_MAX = 1 << 12, REDZONE = 16, NOBODY = 255 };
 static const size_t arena_size = (size_t)1 << 30, map_size = (size_t)1 << 36;
 
 /* Eight bytes of memory. */

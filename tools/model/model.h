@@ -1,24 +1,25 @@
 /* pawl-model: a model checker for C atomics.
  *
- * A scenario is a function that starts two to eight threads. The checker runs it again and again, through every
- * execution that the memory model allows: every order of its operations, every store that a load may return. What it
- * finds is printed a step a line, with a string that reruns exactly that execution.
+ * A scenario is a function that starts one to seven threads, two or three mostly. The checker runs it again and again,
+ * through every execution that the memory model allows: every order of its operations, every store that a load may
+ * return. What it finds is printed a step a line, with a string that reruns exactly that execution.
  *
- * Model: RC11 (Lahav et al., Repairing Sequential Consistency in C/C++11, PLDI 2017), whose release sequences are
- * those of C++20: a store and the read-modify-writes that follow on it, no later store of the same thread. A load never
- * sees a store that itself depends on the load, or that comes after it and is seen in a circle of such ("load
- * buffering": C11 and some machines allow it, this model does not). Light and heavy fences are P1202's: a pair orders as two sequentially consistent
- * fences do, atomic accesses only, if one of them is heavy; two light ones order nothing. None of them makes plain data
- * safe.
+ * Model: RC11 (Lahav et al., Repairing Sequential Consistency in C/C++11, PLDI 2017), with the release sequences of
+ * C++20: a store and the read-modify-writes that follow on it, no later store of the same thread. A load never sees a
+ * store that itself depends on the load, or that is seen in a circle of such ("load buffering": C11 and some machines
+ * allow it, this model does not). Light and heavy fences are P1202's: a pair orders as two sequentially consistent
+ * fences do, atomic accesses only, if one of the two is heavy; two light ones order nothing. No such pair makes plain
+ * data safe.
  *
  * Search: each execution graph once (Kokologiannakis et al., Truly Stateless, Optimal Dynamic Partial Order Reduction,
  * POPL 2022), so that orders of independent steps cost nothing. What threads may do without atomics takes effect in an
  * order that the graph fixes; an unordered pair of plain accesses is reported as a data race (vector clocks).
  *
  * What it sees. Sources compiled with gcc -fsanitize=thread (clang makes weak compare-exchanges strong), whose calls
- * come here instead of to ThreadSanitizer: C11 atomics and plain accesses alike. Of the C library and the kernel: pthread threads, mutexes and condition variables;
- * malloc and its like; futex, membarrier, eventfd, timerfd, epoll, poll; CLOCK_MONOTONIC, which is virtual. A wait with
- * a timeout may expire at any point, as often as the scenario allows. Everything else a scenario calls must depend on nothing but its arguments.
+ * come here instead of to ThreadSanitizer: C11 atomics and plain accesses alike. Of the C library and the kernel:
+ * pthread threads, mutexes and condition variables; malloc and its like; futex, membarrier, eventfd, timerfd, epoll,
+ * poll; CLOCK_MONOTONIC, which is virtual. A wait with a timeout may expire at any point, as often as the scenario
+ * allows. Everything else that a scenario calls must depend on nothing but its arguments.
  *
  * What it reports: failed assertions, data races, deadlocks and lost wake-ups (every thread waits), endless loops,
  * leaks, double frees, uses after free, crashes.

@@ -32,15 +32,31 @@ struct load {
     enum model_order order, otherwise; /* otherwise: if an update does not store */
 };
 
+/* So many loads in a row without anything else are a loop that waits. */
+static void check_loop(const struct model_site *site)
+{
+    enum { LOADS_MAX = 300 };
+    const struct thread *thread = checker->running;
+    char place[200];
+    if (thread->executed - thread->round_start < LOADS_MAX)
+        return;
+    report_place(place, sizeof place, site);
+    run_found(MODEL_LIVELOCK,
+              "thread %u goes round a loop at %s; if it waits for another thread, call model_yield there", self(),
+              place);
+}
+
 static struct step *read_event(uint32_t index, const struct load *load, const struct model_site *site)
 {
     ops_flush_plain();
+    check_loop(site);
     struct step *step = run_turn(EVENT_READ, site);
     bool new = step == NULL;
     if (new)
         step = run_append(EVENT_READ, site);
     else if (step->event.argument != index)
-        run_found(MODEL_CRASH, "an execution could not be repeated: %s:%d accesses another object", site->file, site->line);
+        run_found(MODEL_CRASH, "an execution could not be repeated: %s:%d accesses another object", site->file,
+                  site->line);
     step->event.argument = index;
     step->event.flags = (uint8_t)load->flags;
     if (new)
@@ -73,7 +89,8 @@ static void write_event(uint32_t index, uint64_t value, enum model_order order, 
     if (new)
         step = run_append(EVENT_WRITE, site);
     else if (step->event.argument != index)
-        run_found(MODEL_CRASH, "an execution could not be repeated: %s:%d accesses another object", site->file, site->line);
+        run_found(MODEL_CRASH, "an execution could not be repeated: %s:%d accesses another object", site->file,
+                  site->line);
     struct thread *thread = checker->running;
     step->event.argument = index;
     step->event.order = (uint8_t)order;
@@ -231,19 +248,16 @@ static uint64_t subtract(uint64_t old, uint64_t argument)
 {
     return old - argument;
 }
-static uint64_t and(uint64_t old, uint64_t argument)
+static uint64_t and (uint64_t old, uint64_t argument)
 {
     return old & argument;
 }
-static uint64_t or(uint64_t old, uint64_t argument)
+static uint64_t or (uint64_t old, uint64_t argument)
 {
     return old | argument;
 }
-static uint64_t xor(uint64_t old, uint64_t argument)
-{
-    return old ^ argument;
-}
-static uint64_t nand(uint64_t old, uint64_t argument)
+static uint64_t xor (uint64_t old, uint64_t argument) { return old ^ argument; } static uint64_t
+    nand(uint64_t old, uint64_t argument)
 {
     return ~(old & argument);
 }
@@ -260,8 +274,8 @@ uint64_t model__update(volatile void *object, unsigned size, enum model_update u
         return old;
     }
     check_size(size);
-    uint64_t old = ops_update(graph_location((uintptr_t)object, size, site.what), order, NULL, updates[update], operand,
-                              &site);
+    uint64_t old =
+        ops_update(graph_location((uintptr_t)object, size, site.what), order, NULL, updates[update], operand, &site);
     leave();
     return old;
 }
@@ -503,10 +517,12 @@ enum wait_end ops_queue_wait(const volatile void *key, uint64_t deadline_ns, con
         thread->spurious++;
         end = WAIT_SPURIOUS;
     } else {
-        thread->expirations++;
         ops_now_at_least(deadline_ns, site);
     }
-    return ops_queue_leave(key, site) ? end : WAIT_WOKEN_LATE;
+    if (!ops_queue_leave(key, site))
+        return WAIT_WOKEN_LATE;
+    thread->expirations += end == WAIT_EXPIRED;
+    return end;
 }
 
 unsigned ops_queue_wake(const volatile void *key, unsigned count, const struct model_site *site)

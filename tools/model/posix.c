@@ -78,6 +78,14 @@ WRAP(void, free, void *memory)
     leave();
 }
 
+WRAP(char *, strdup, const char *text)
+{
+    char *copy = modelled() ? __wrap_malloc(strlen(text) + 1) : __real_strdup(text);
+    if (modelled() && copy != NULL)
+        memcpy(copy, text, strlen(text) + 1);
+    return copy;
+}
+
 WRAP(void *, realloc, void *memory, size_t size)
 {
     if (!modelled())
@@ -386,3 +394,27 @@ uint64_t model__real_now(void)
     __real_clock_gettime(CLOCK_MONOTONIC, &t);
     return ns_of(&t);
 }
+
+/* ---- what is not modelled ----
+ *
+ * Better said than run for real, which would order nothing in the model, or block it. */
+
+#define NOT_MODELLED(name)                                                                                             \
+    WRAP(int, name, void *object)                                                                                      \
+    {                                                                                                                  \
+        if (modelled()) {                                                                                              \
+            enter();                                                                                                   \
+            char place[200];                                                                                           \
+            report_pc(place, sizeof place, PC);                                                                        \
+            run_found(MODEL_CRASH, #name " is not modelled (%s)", place);                                              \
+        }                                                                                                              \
+        return __real_##name(object);                                                                                  \
+    }
+
+NOT_MODELLED(mtx_lock)
+NOT_MODELLED(pthread_barrier_wait)
+NOT_MODELLED(pthread_rwlock_rdlock)
+NOT_MODELLED(pthread_rwlock_wrlock)
+NOT_MODELLED(pthread_spin_lock)
+NOT_MODELLED(sem_post)
+NOT_MODELLED(sem_wait)

@@ -86,7 +86,8 @@ void run_init(void)
 {
     for (unsigned t = 0; t < THREADS_MAX; t++) {
         struct thread *thread = &checker->threads[t];
-        char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        char *stack =
+            mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (stack == MAP_FAILED || mprotect(stack, 4096, PROT_NONE) != 0)
             abort();
         thread->stack = stack;
@@ -415,8 +416,9 @@ static void judge_stuck(void)
             length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u joins thread %u",
                                        length > 0 ? ";" : "", t, thread->joining);
         else
-            length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u %s at %s", length > 0 ? ";" : "",
-                                       t, thread->status == THREAD_SPINNING ? "spins" : "waits", place);
+            length +=
+                (size_t)snprintf(text + length, sizeof text - length, "%s thread %u %s at %s", length > 0 ? ";" : "", t,
+                                 thread->status == THREAD_SPINNING ? "spins" : "waits", place);
         if (length >= sizeof text)
             length = sizeof text - 1;
     }
@@ -481,6 +483,11 @@ void run_execute(const struct image *image)
     if (checker->over && checker->found == MODEL_CLEAN) {
         checker->statistics.pruned++;
         return;
+    }
+    if (checker->found == MODEL_CLEAN && checker->guide != NULL) {
+        checker->found = MODEL_CRASH;
+        snprintf(checker->sentence, sizeof checker->sentence, "the replay string does not fit this program: at '%.30s'",
+                 checker->guide);
     }
     if (checker->found == MODEL_CLEAN && checker->replay_left > 0) {
         checker->found = MODEL_CRASH;
