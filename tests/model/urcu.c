@@ -107,7 +107,7 @@ void urcu_bp_read_lock(void)
     unsigned depth = atomic_load_explicit(&in_section[reader()], memory_order_relaxed);
     atomic_store_explicit(&in_section[reader()], depth + 1, memory_order_relaxed);
     if (depth == 0)
-        atomic_thread_fence(memory_order_seq_cst);
+        model_fence_light();
 }
 
 void urcu_bp_read_unlock(void)
@@ -118,7 +118,7 @@ void urcu_bp_read_unlock(void)
 
 void urcu_bp_synchronize_rcu(void)
 {
-    atomic_thread_fence(memory_order_seq_cst);
+    model_fence_heavy(); /* membarrier, as liburcu has it: a section's entry orders nothing by itself */
     for (unsigned i = 0; i < READERS; i++)
         while (atomic_load_explicit(&in_section[i], memory_order_acquire) != 0)
             model_yield();

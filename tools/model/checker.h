@@ -103,6 +103,7 @@ struct thread {
     void *arg, *result;
     void *(*pthread_fn)(void *);
     char *stack, *tls;
+    int error; /* its errno */
     void *context;               /* where it goes on */
     unsigned recorded, executed; /* events of the graph, and how many of them have been executed */
     struct step *steps;
@@ -116,7 +117,7 @@ struct thread {
     bool (*satisfied)(uint64_t value, uint64_t argument); /* awaiting */
     uint64_t satisfied_argument;
     unsigned plain_count;
-    uint32_t plain[32]; /* locations written by plain stores since the last event */
+    uint32_t plain[1024]; /* locations written by plain stores since the last event */
 };
 
 /* A graph written out; see graph.c. */
@@ -145,6 +146,7 @@ struct checker {
     event_ref *order;     /* events as executed */
     unsigned order_count;
 
+    bool probing; /* the execution is over; a spinning thread takes one more round */
     bool over; /* the execution is to end now */
     enum model_verdict found;
     char sentence[512];
@@ -186,7 +188,8 @@ void run_executed(struct step *step);
 _Noreturn void run_end(void);
 _Noreturn void run_found(enum model_verdict verdict, const char *format, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void run_block(enum thread_status status);
-void run_forget_round(void);
+/* Blocks; goes on only to be probed, see spins_on. */
+void run_spin(void);
 static inline unsigned thread_id(const struct thread *thread)
 {
     return (unsigned)(thread - checker->threads);

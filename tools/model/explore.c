@@ -94,6 +94,10 @@ void explore_read(struct step *read, bool (*satisfied)(uint64_t, uint64_t), uint
         read->event.rf = guide_store();
         return;
     }
+    if (checker->probing) {
+        read->event.rf = newest == 0 ? REF_INITIAL : location->writes[newest - 1];
+        return;
+    }
     /* the newest that it can go on with; if there is none it waits, having read the newest */
     unsigned chosen = newest + 1;
     for (unsigned i = newest + 1; i > floor && chosen > newest; i--) {
@@ -121,7 +125,7 @@ unsigned explore_choice(struct step *choice, unsigned count, bool deviates)
         guide_expect('c');
         return guide_number();
     }
-    for (unsigned i = 1; i < count && !checker->follows && (!deviates || may_deviate()); i++) {
+    for (unsigned i = 1; i < count && !checker->follows && !checker->probing && (!deviates || may_deviate()); i++) {
         choice->event.argument = i;
         explore_push(graph_write_out_whole(checker->deviations + deviates));
     }

@@ -74,6 +74,8 @@ static struct location *add_location(uint32_t *slot, uintptr_t address, unsigned
 
 uint32_t graph_location(uintptr_t address, unsigned size, const char *name)
 {
+    if (run_is_thread_local(address))
+        run_found(MODEL_CRASH, "thread-local atomic objects are not modelled");
     uint32_t *slot = location_slot(address, size);
     struct location *location = *slot == 0 ? add_location(slot, address, size) : &checker->locations[*slot - 1];
     if (!location->seen) {

@@ -1,6 +1,6 @@
 /* The kernel's calls that scenarios make: descriptors, futexes, membarrier.
  *
- * Descriptors. An eventfd is a counter, a timerfd a deadline (never: not set); both are words of the model, so reading,
+ * Descriptors. An eventfd is a counter, a timerfd not set, set or rung, at whatever time; both are words of the model, so reading,
  * writing and waiting are events. epoll is modelled for what it is used for here: edge-triggered readiness of eventfds,
  * a word of its own that a write sets and a wait takes back. They order nothing else: POSIX does not say that they
  * do. */
@@ -71,9 +71,9 @@ WRAP(int, eventfd, unsigned initial, int flags)
 {
     if (!modelled())
         return __real_eventfd(initial, flags);
-    if (initial != 0 || (flags & EFD_NONBLOCK) == 0) {
+    if (initial != 0 || (flags & EFD_NONBLOCK) == 0 || (flags & EFD_SEMAPHORE) != 0) {
         enter();
-        run_found(MODEL_CRASH, "only eventfds that start at 0 and do not block are modelled");
+        run_found(MODEL_CRASH, "only eventfds that start at 0, count and do not block are modelled");
     }
     return descriptor_open(DESCRIPTOR_EVENT);
 }
@@ -139,8 +139,7 @@ WRAP(ssize_t, write, int fd, const void *buffer, size_t size)
         return __real_write(fd, buffer, size);
     uint64_t count;
     memcpy(&count, buffer, sizeof count);
-    if (checker->direct)
-        return (ssize_t)size; /* nobody waits for it yet */
+    checker->direct = false; /* somebody may wait for it later */
     enter();
     if (descriptor->epoll >= 0)
         ops_update(readiness_of(descriptor_of(descriptor->epoll)), MODEL_RELAXED, NULL, set_to, 1, &site);
@@ -186,8 +185,10 @@ WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *delay, st
     struct model_site site = SITE("timerfd_settime");
     if (!modelled())
         return __real_timerfd_settime(fd, flags, delay, former);
+    bool is_set_at_all = delay->it_value.tv_sec != 0 || delay->it_value.tv_nsec != 0;
+    checker->direct = false;
     enter();
-    ops_update(count_of(descriptor_of(fd)), MODEL_RELAXED, NULL, set_to, 1, &site);
+    ops_update(count_of(descriptor_of(fd)), MODEL_RELAXED, NULL, set_to, is_set_at_all, &site);
     leave();
     return 0;
 }
@@ -244,7 +245,10 @@ static long futex_wait(const uint32_t *word, uint32_t expected, const struct tim
     ops_queue_join(word, site);
     uint32_t value = (uint32_t)ops_load(graph_location((uintptr_t)word, 4, "futex"), MODEL_RELAXED, site);
     if (value != expected) {
-        ops_queue_leave(word, site);
+        if (!ops_queue_leave(word, site)) { /* the kernel's look and its joining are one: visited elsewhere */
+            checker->running->timed = true;
+            run_block(THREAD_AWAITING);
+        }
         errno = EAGAIN;
         return -1;
     }

@@ -290,7 +290,6 @@ static bool run_scenario(const struct model_scenario *scenario, const struct opt
     checker->find_duplicates = options->duplicates;
     checker->guide = options->replay;
     checker->follows = options->replay != NULL;
-    checker->time_base = UINT64_C(1000000000000);
     enum end end = search(options, started);
     progress(started, true);
     bool expected = end == END_FOUND

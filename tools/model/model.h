@@ -8,8 +8,8 @@
  * C++20: a store and the read-modify-writes that follow on it, no later store of the same thread. A load never sees a
  * store that itself depends on the load, or that is seen in a circle of such ("load buffering": C11 and some machines
  * allow it, this model does not). Light and heavy fences are P1202's: a pair orders as two sequentially consistent
- * fences do, atomic accesses only, if one of the two is heavy; two light ones order nothing. No such pair makes plain
- * data safe.
+ * fences do, atomic accesses only, if one of the two is heavy; two light ones order nothing. No pair of a
+ * light and a heavy one makes plain data safe.
  *
  * Search: each execution graph once (Kokologiannakis et al., Truly Stateless, Optimal Dynamic Partial Order Reduction,
  * POPL 2022), so that orders of independent steps cost nothing. What threads may do without atomics takes effect in an
@@ -49,7 +49,7 @@ enum model_verdict {
 struct model_scenario {
     const char *name;
     const char *about;             /* one line */
-    void (*run)(void);             /* thread 0; the execution ends when it has returned */
+    void (*run)(void);             /* thread 0; the execution ends when all threads have returned */
     enum model_verdict expect;     /* the search must end with this */
     const char *const *outcomes;   /* NULL, or exactly the strings that model_outcome is to have recorded; NULL ends */
     unsigned bound;                /* 0: complete; else the number of steps that may differ from the default schedule */

@@ -75,10 +75,19 @@ static struct step *read_event(uint32_t index, const struct load *load, const st
         vector_join(&thread->porf, &write->porf);
     }
     graph_add_read(location, ref_of(self(), (unsigned)(step - thread->steps)));
+    run_executed(step); /* first: what is found next is judged and reported with it */
     if ((location->address & VIRTUAL) == 0)
         memory_atomic(location->address, location->size, false, site);
-    run_executed(step);
     return step;
+}
+
+/* Memory holds the newest of the stores executed so far, in a replay too: plain loads look there. */
+static bool is_newest_so_far(const struct location *location, event_ref write)
+{
+    for (unsigned i = location->write_count; location->writes[i - 1] != write; i--)
+        if (checker->threads[ref_thread(location->writes[i - 1])].executed > ref_index(location->writes[i - 1]))
+            return false;
+    return true;
 }
 
 static void write_event(uint32_t index, uint64_t value, enum model_order order, const struct step *update,
@@ -105,13 +114,13 @@ static void write_event(uint32_t index, uint64_t value, enum model_order order, 
     if (new)
         explore_write(step);
     struct location *location = &checker->locations[index];
+    run_executed(step);
     if ((location->address & VIRTUAL) == 0) {
         if (order != MODEL_PLAIN)
             memory_atomic(location->address, location->size, true, site);
-        if (location->writes[location->write_count - 1] == ref_of(self(), (unsigned)(step - thread->steps)))
+        if (is_newest_so_far(location, ref_of(self(), (unsigned)(step - thread->steps))))
             memcpy((void *)location->address, &step->event.value, location->size);
     }
-    run_executed(step);
 }
 
 uint64_t ops_load(uint32_t location, enum model_order order, const struct model_site *site)
@@ -173,7 +182,7 @@ void ops_plain_store(uint32_t location)
         if (thread->plain[i] == location)
             return;
     if (thread->plain_count == sizeof thread->plain / sizeof thread->plain[0])
-        ops_flush_plain();
+        run_found(MODEL_CRASH, "one plain store writes to more than %u atomic objects", thread->plain_count);
     thread->plain[thread->plain_count++] = location;
 }
 
@@ -404,8 +413,12 @@ void ops_unlock(const volatile void *mutex, const struct model_site *site)
 
 void model__lock(volatile void *object, struct model_site site)
 {
-    uint32_t held = 1;
+    uint32_t held = 0;
     if (!enter()) {
+        memcpy(&held, (const void *)(uintptr_t)object, sizeof held);
+        if (held != 0 && checker->running != NULL && !checker->inside)
+            run_found(MODEL_DEADLOCK, "thread 0 locks what it holds");
+        held = 1;
         memcpy((void *)(uintptr_t)object, &held, sizeof held);
         return;
     }
@@ -553,7 +566,8 @@ static bool is_below(uint64_t value, uint64_t argument)
 
 void ops_now_at_least(uint64_t ns, const struct model_site *site)
 {
-    ops_update(time_location(), MODEL_RELAXED, is_below, exchange, ns - checker->time_base, site);
+    if (ns > checker->time_base) /* else that time has come */
+        ops_update(time_location(), MODEL_RELAXED, is_below, exchange, ns - checker->time_base, site);
 }
 
 /* ---- the scenario's own ---- */
@@ -601,7 +615,7 @@ void model_yield(void)
     ops_flush_plain();
     struct thread *thread = checker->running;
     if (thread->round_start < thread->executed)
-        run_block(THREAD_SPINNING);
+        run_spin();
     leave();
 }
 
@@ -613,7 +627,8 @@ void model_pause(void)
     struct thread *thread = checker->running;
     if (thread->pauses++ == checker->scenario->pauses) {
         checker->statistics.cut = true;
-        run_end();
+        thread->timed = true; /* others go on: what they store may let it do with fewer */
+        run_block(THREAD_AWAITING);
     }
     thread->paused = true;
     leave();

@@ -273,8 +273,7 @@ WRAP(int, pthread_mutex_lock, pthread_mutex_t *mutex)
     struct model_site site = SITE("pthread_mutex_lock");
     if (!modelled())
         return __real_pthread_mutex_lock(mutex);
-    if (checker->direct)
-        return 0;
+    checker->direct = false; /* what is held now may be held when threads start */
     enter();
     ops_lock(mutex, &site);
     leave();
@@ -286,8 +285,7 @@ WRAP(int, pthread_mutex_trylock, pthread_mutex_t *mutex)
     struct model_site site = SITE("pthread_mutex_trylock");
     if (!modelled())
         return __real_pthread_mutex_trylock(mutex);
-    if (checker->direct)
-        return 0;
+    checker->direct = false; /* what is held now may be held when threads start */
     enter();
     bool taken = ops_try_lock(mutex, &site);
     leave();
@@ -299,8 +297,7 @@ WRAP(int, pthread_mutex_unlock, pthread_mutex_t *mutex)
     struct model_site site = SITE("pthread_mutex_unlock");
     if (!modelled())
         return __real_pthread_mutex_unlock(mutex);
-    if (checker->direct)
-        return 0;
+    checker->direct = false; /* what is held now may be held when threads start */
     enter();
     ops_unlock(mutex, &site);
     leave();
@@ -393,6 +390,17 @@ uint64_t model__real_now(void)
     struct timespec t;
     __real_clock_gettime(CLOCK_MONOTONIC, &t);
     return ns_of(&t);
+}
+
+/* assert() */
+_Noreturn void __real___assert_fail(const char *text, const char *file, unsigned line, const char *function);
+_Noreturn void __wrap___assert_fail(const char *text, const char *file, unsigned line, const char *function);
+_Noreturn void __wrap___assert_fail(const char *text, const char *file, unsigned line, const char *function)
+{
+    if (!modelled())
+        __real___assert_fail(text, file, line, function);
+    enter();
+    run_found(MODEL_ASSERT, "%s:%u: not true: %s", file, line, text);
 }
 
 /* ---- what is not modelled ----

@@ -4,6 +4,7 @@
  * so the order is one of program order and reads-from. Then the graph is extended, always by the first thread that can
  * go on. A thread that can never go on stays where it is; its stack is left to the next execution. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <link.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,10 +117,12 @@ static void to_scheduler(void)
 static void to_thread(struct thread *thread)
 {
     memcpy(snapshot->tls_block, thread->tls, snapshot->tls_size);
+    errno = thread->error;
     checker->running = thread;
     struct transfer transfer = jump_fcontext(thread->context, thread);
     thread->context = transfer.from;
     memcpy(thread->tls, snapshot->tls_block, snapshot->tls_size);
+    thread->error = errno;
     checker->running = NULL;
     checker->inside = false;
 }
@@ -143,6 +146,8 @@ void run_found(enum model_verdict verdict, const char *format, ...)
     va_list arguments;
     if (!checker->verified && !checker->direct && !checker->follows && !consistency_check())
         run_end(); /* not an execution at all */
+    if (checker->probing)
+        run_end();
     checker->found = verdict;
     va_start(arguments, format);
     vsnprintf(checker->sentence, sizeof checker->sentence, format, arguments);
@@ -285,6 +290,11 @@ static const char *const kind_names[] = {"a load", "a store", "a fence", "a choi
 struct step *run_turn(enum event_kind kind, const struct model_site *site)
 {
     struct thread *thread = checker->running;
+    if (checker->probing) {
+        if (kind != EVENT_READ && kind != EVENT_FENCE && kind != EVENT_CHOICE)
+            run_end(); /* it has left the loop */
+        return NULL;
+    }
     for (;;) {
         if (checker->guide != NULL) {
             if (guided() == thread) {
@@ -339,8 +349,11 @@ static void verify(void)
     checker->verified = true;
 }
 
-void run_forget_round(void)
+void run_spin(void)
 {
+    checker->running->status = THREAD_SPINNING;
+    to_scheduler();
+    checker->inside = true;
     checker->running->round_start = checker->running->executed;
 }
 
@@ -366,7 +379,7 @@ void run_executed(struct step *step)
     unsigned index = (unsigned)(step - thread->steps);
     checker->order[checker->order_count++] = ref_of(self(), index);
     follow_on(step);
-    if (step->event.kind != EVENT_READ)
+    if (step->event.kind != EVENT_READ && step->event.kind != EVENT_FENCE && step->event.kind != EVENT_CHOICE)
         thread->round_start = index + 1;
     verify();
 }
@@ -388,13 +401,18 @@ static bool would_go_on(const struct thread *thread)
                thread->satisfied(newest_value(thread->steps[thread->executed - 1].event.argument),
                                  thread->satisfied_argument) ||
                thread->satisfied(newest_value(thread->other), thread->satisfied_argument);
-    for (unsigned i = thread->round_start; i < thread->executed; i++) {
-        const struct event *event = &thread->steps[i].event;
-        const struct location *location = &checker->locations[event->argument];
-        if (event->kind == EVENT_READ && graph_position(location, event->rf) != location->write_count)
-            return true;
-    }
     return false;
+}
+
+/* Would another round, which sees the newest of everything, end in model_yield again? */
+static bool spins_on(struct thread *thread)
+{
+    thread->status = THREAD_RUNNABLE;
+    checker->probing = true;
+    to_thread(thread);
+    bool left = checker->over || thread->status != THREAD_SPINNING;
+    checker->over = checker->probing = false;
+    return !left;
 }
 
 static void judge_stuck(void)
@@ -403,10 +421,11 @@ static void judge_stuck(void)
     size_t length = 0;
     char text[400] = "";
     for (unsigned t = 0; t < THREADS_MAX; t++) {
-        const struct thread *thread = &checker->threads[t];
+        struct thread *thread = &checker->threads[t];
         if (thread->status != THREAD_AWAITING && thread->status != THREAD_SPINNING && thread->status != THREAD_JOINING)
             continue;
-        if (thread->status != THREAD_JOINING && would_go_on(thread))
+        if (thread->status == THREAD_SPINNING ? !spins_on(thread)
+                                              : thread->status != THREAD_JOINING && would_go_on(thread))
             return; /* visited elsewhere */
         char place[200] = "?";
         if (thread->executed > 0)
@@ -460,6 +479,7 @@ static void reset(void)
         unsigned recorded = thread->recorded;
         *thread = (struct thread){.steps = steps, .stack = stack, .tls = tls, .recorded = recorded};
     }
+    checker->time_base = UINT64_C(1000000000000);
     checker->direct = true;
     checker->over = false;
     checker->found = MODEL_CLEAN;
