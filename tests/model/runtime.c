@@ -355,7 +355,7 @@ static uint64_t due_ns[2];
 static void *sleep_a_while(void *arg)
 {
     unsigned i = (unsigned)((unsigned *)arg - runs);
-    due_ns[i] = pawl_now(NULL) + PAWL_MS(1 + i);
+    due_ns[i] = pawl_now(NULL) + PAWL_MS(1 + i) + 1; /* between two ticks */
     MODEL_ASSERT(pawl_sleep_until(due_ns[i]) == 0);
     MODEL_ASSERT(pawl_now(NULL) >= due_ns[i]); /* P5 */
     return run_here(arg);
@@ -405,7 +405,7 @@ static void fired(struct pawl_timer *t, void *arg, int status)
 static void arm(void)
 {
     pawl_timer_init(&timer, fired, &runs[0]);
-    due_ns[0] = pawl_now(rt) + PAWL_MS(1);
+    due_ns[0] = pawl_now(rt) + PAWL_MS(1) + 1;
     MODEL_ASSERT(pawl_timer_arm(rt, &timer, due_ns[0]) == 0);
 }
 
@@ -479,6 +479,62 @@ static void called_back(void *arg, int status)
     set(arg);
 }
 
+/* The driver's holder fires a timer, and so gets a task that is stuck until a second timer has fired: the understudy
+ * is to take the driver over. */
+static struct pawl_timer first;
+
+static void spawn_stuck(struct pawl_timer *t, void *arg, int status)
+{
+    MODEL_ASSERT(t == &first && status == 0);
+    MODEL_ASSERT(pawl_spawn(NULL, spin, arg, NULL) == 0);
+}
+
+/* The first worker waits until the second one has the driver, so that it becomes the understudy; or has had it. */
+static void let_other_drive(void *unused, int worker)
+{
+    (void)unused;
+    while (worker == 0 && load_seq_cst_u32(&rt->driver.held) == 0 &&
+           load_relaxed_u64(&rt->workers[1].counters.turns) == 0 &&
+           atomic_load_explicit(&flag, memory_order_acquire) == 0)
+        model_yield();
+}
+
+static void start_driving(pawl_timer_fn *fn)
+{
+    rt->hooks.before_park = let_other_drive;
+    pawl_timer_init(&first, fn, &runs[1]);
+    MODEL_ASSERT(pawl_timer_arm(rt, &first, pawl_now(rt) + PAWL_MS(1)) == 0);
+    start();
+}
+
+static void hand_over(void)
+{
+    build(2);
+    arm();
+    start_driving(spawn_stuck);
+    while (atomic_load_explicit(&flag, memory_order_acquire) == 0)
+        model_yield();
+    MODEL_ASSERT(pawl_runtime_wait_idle(rt, PAWL_NEVER) == 0 && runs[0] == 1 && runs[1] == 1);
+    stop();
+}
+
+/* One turn makes two tasks ready: the second is not to wait for the worker that fired. */
+static void spawn_both(struct pawl_timer *t, void *arg, int status)
+{
+    spawn_stuck(t, arg, status);
+    MODEL_ASSERT(pawl_spawn(NULL, set, &runs[0], NULL) == 0);
+}
+
+static void stuck_after_turn(void)
+{
+    build(2);
+    start_driving(spawn_both);
+    while (atomic_load_explicit(&flag, memory_order_acquire) == 0)
+        model_yield();
+    MODEL_ASSERT(pawl_runtime_wait_idle(rt, PAWL_NEVER) == 0 && runs[0] == 1 && runs[1] == 1);
+    stop();
+}
+
 static void after_outside(void)
 {
     uint64_t id;
@@ -524,6 +580,8 @@ SCENARIO(arm_outside_2, "the same with two workers", .bound = 4, .expirations = 
 SCENARIO(stuck_with_own_timer, "a task never yields, which a timer of its own ends", .bound = 4, .expirations = 1)
 SCENARIO(stuck_with_timer, "a task never yields, which a timer from outside ends", .bound = 4, .expirations = 1)
 SCENARIO(stuck_later, "the same, with the task spawned while the workers go to sleep", .bound = 3, .expirations = 1)
+SCENARIO(hand_over, "the driver's holder gets stuck, the understudy takes the driver", .bound = 4, .expirations = 2)
+SCENARIO(stuck_after_turn, "two timers' tasks, the first never yields", .bound = 4, .expirations = 1)
 SCENARIO(after_outside, "a timer by id, armed while the driver goes to sleep", .bound = 5, .expirations = 1)
 
 int main(int argc, char **argv)
@@ -533,6 +591,6 @@ int main(int argc, char **argv)
         &bound_outside_, &bound_inside_, &yield_1_, &yield_2_, &stuck_with_queue_, &stuck_with_slot_,
         &stuck_with_spawn_outside_, &wake_in_turn_1_, &wake_in_turn_2_, &wait_idle_, &wait_idle_2_, &wait_idle_blocking_, &sleep_1_,
         &sleep_two_, &sleep_2_, &sleep_two_2_, &arm_outside_, &arm_outside_2_, &stuck_with_own_timer_,
-        &stuck_with_timer_, &stuck_later_, &after_outside_, NULL};
+        &stuck_with_timer_, &stuck_later_, &hand_over_, &stuck_after_turn_, &after_outside_, NULL};
     return model_main(argc, argv, scenarios);
 }

@@ -17,56 +17,18 @@
  *     cancel while suspending   0, and the task has seen -ECANCELED
  *     handles                   the header is freed by the last one, also when its runtime is gone or going */
 #define _GNU_SOURCE
-#include "sched/spawn.h"
-#include "tests/model/built.h"
-
-#include <pawl/pawl.h>
-#include <stdatomic.h>
-
-static int answer[3];
-
-static const char *name_of(int error)
-{
-    switch (error) {
-    case 0:
-        return "0";
-    case -EALREADY:
-        return "EALREADY";
-    case -ECANCELED:
-        return "ECANCELED";
-    case -ESHUTDOWN:
-        return "ESHUTDOWN";
-    case -ETIMEDOUT:
-        return "ETIMEDOUT";
-    default:
-        return "?";
-    }
-}
-
-static void run_two(void (*first)(void *), void (*second)(void *))
-{
-    unsigned t = model_spawn(first, NULL), u = model_spawn(second, NULL);
-    model_join(t);
-    model_join(u);
-}
-
-static void run_three(void (*first)(void *), void (*second)(void *), void (*third)(void *))
-{
-    unsigned t = model_spawn(first, NULL), u = model_spawn(second, NULL), v = model_spawn(third, NULL);
-    model_join(t);
-    model_join(u);
-    model_join(v);
-}
+#include "tests/model/task.h"
 
 /* ---- the state word alone ---- */
 
 enum act { SUSPEND, YIELD, FINISH };
 
-static struct pawl_task word;   /* only its state is used; it keeps a reference, so nothing is freed */
+static struct pawl_task word; /* only its state is used; it keeps a reference, so nothing is freed */
 static enum act (*body)(void);
-static unsigned runs;           /* plain: the task's own */
-static unsigned written[2];     /* plain: by each waker, before it wakes */
-static atomic_bool ready[2];    /* relaxed: it tells what to expect, and orders nothing */
+static unsigned runs;        /* plain: the task's own */
+static bool queued;          /* plain, as the link of a queue is: set by who queues, cleared by who takes */
+static unsigned written[2];  /* plain: by each waker, before it wakes */
+static atomic_bool ready[2]; /* relaxed: it tells what to expect, and orders nothing */
 
 static bool is_ready(unsigned i)
 {
@@ -76,16 +38,22 @@ static bool is_ready(unsigned i)
 /* What a worker does with a task that it has taken, for as long as it is told to queue it. */
 static void run_word(void)
 {
-    enum act act;
-    do {
+    while (queued) {
+        queued = false;
         task_begin(&word);
         runs++;
-        act = body();
+        enum act act = body();
+        if (act == FINISH) {
+            MODEL_ASSERT(!pawl__task_finish(&word));
+            return;
+        }
+        if (act == SUSPEND && !task_suspend(&word))
+            return;
         if (act == YIELD)
             task_yield(&word);
-        else if (act == FINISH)
-            MODEL_ASSERT(!pawl__task_finish(&word));
-    } while (act == YIELD || (act == SUSPEND && task_suspend(&word)));
+        MODEL_ASSERT(!queued);
+        queued = true;
+    }
 }
 
 static void run_as_worker(void *unused)
@@ -101,8 +69,11 @@ static void wake_with(unsigned i, uint64_t flags)
     written[i] = 1;
     atomic_store_explicit(&ready[i], true, memory_order_relaxed);
     woken_by[i] = task_mark_woken(&word, flags);
-    if (woken_by[i])
-        run_word();
+    if (!woken_by[i])
+        return;
+    MODEL_ASSERT(!queued);
+    queued = true;
+    run_word();
 }
 
 static void wake_first(void *unused)
@@ -132,6 +103,7 @@ static void wake_plainly_too(void *unused)
 static void set_word(enum act (*what)(void))
 {
     body = what;
+    queued = true;
     atomic_store_explicit(&word.state, 2 * TASK_REF | TASK_SCHEDULED, memory_order_relaxed);
 }
 
@@ -153,11 +125,14 @@ static enum act suspend_once(void)
 static void wake_meets_suspend(void)
 {
     set_word(suspend_once);
+    queued = false;
     task_begin(&word);
     runs++;
     unsigned t = model_spawn(wake_plainly, NULL);
-    if (task_suspend(&word))
+    if (task_suspend(&word)) {
+        queued = true;
         run_word();
+    }
     model_join(t);
     MODEL_ASSERT(runs == 2);
     model_outcome("queued by %s", woken_by[0] ? "waker" : "worker");
@@ -227,9 +202,11 @@ static atomic_bool handed_on;
 static void yield_and_hand_on(void *unused)
 {
     (void)unused;
+    queued = false;
     task_begin(&word);
     runs++;
     task_yield(&word);
+    queued = true;
     atomic_store_explicit(&handed_on, true, memory_order_release);
 }
 
@@ -264,9 +241,6 @@ static void two_wakes_meet_finish(void)
 
 /* ---- as others know it: made by hand, running, about to finish ---- */
 
-static struct pawl_task *task;
-static int result; /* plain: written by the task */
-
 static void make_running(unsigned handles)
 {
     build(1);
@@ -293,46 +267,10 @@ static void finish_task(void *unused)
 static void check_freed(void)
 {
     MODEL_ASSERT(load_relaxed_u64(&task->state) == TASK_FREE);
-    MODEL_ASSERT(task == (void *)rt->tasks->loose.first || task == (void *)rt->workers[0].tasks.loaded.first ||
-                 (rt->tasks->full != NULL && (task == (void *)rt->tasks->full || task == (void *)rt->tasks->full->next)));
+    MODEL_ASSERT(
+        task == (void *)rt->tasks->loose.first || task == (void *)rt->workers[0].tasks.loaded.first ||
+        (rt->tasks->full != NULL && (task == (void *)rt->tasks->full || task == (void *)rt->tasks->full->next)));
     tear_down();
-}
-
-/* What a joiner leaves on its stack is overwritten as soon as it goes on. */
-static __attribute__((noinline)) void fill(uint64_t *memory, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        memory[i] = i;
-}
-
-static __attribute__((noinline)) void overwrite_stack(void)
-{
-    uint64_t waste[64];
-    fill(waste, 64);
-}
-
-static void join_as(unsigned i, uint64_t deadline_ns)
-{
-    void *value = NULL;
-    answer[i] = pawl_join_until(task, deadline_ns, &value);
-    overwrite_stack();
-    MODEL_ASSERT(answer[i] == 0 || answer[i] == -ETIMEDOUT);
-    MODEL_ASSERT((answer[i] == 0) == (value == &result));
-    MODEL_ASSERT(answer[i] != 0 || result == 1);
-    if (answer[i] != 0)
-        pawl_detach(task);
-}
-
-static void join_first(void *unused)
-{
-    (void)unused;
-    join_as(0, PAWL_NEVER);
-}
-
-static void join_second(void *unused)
-{
-    (void)unused;
-    join_as(1, PAWL_NEVER);
 }
 
 static void join_for_a_while(void *unused)
@@ -428,15 +366,6 @@ static void ref_meets_finish(void)
     make_running(1);
     run_two(finish_task, ref_and_give_up);
     check_freed();
-}
-
-static void cancel(void *unused)
-{
-    (void)unused;
-    answer[0] = pawl_task_cancel(task);
-    MODEL_ASSERT(answer[0] == 0 || answer[0] == -EALREADY);
-    MODEL_ASSERT(answer[0] == 0 || (task_life(task) == TASK_FINISHED && result == 1));
-    pawl_detach(task);
 }
 
 static void cancel_too(void *unused)
@@ -586,251 +515,6 @@ static void detach_elsewhere_meets_fini(void)
     tear_down();
 }
 
-/* ---- tasks that suspend, on a worker played by one thread ---- */
-
-static struct pawl_task *tasks[2];
-static unsigned ended;
-
-static void work_as_worker(void *unused)
-{
-    (void)unused;
-    work(be_worker(0));
-    be_plain();
-}
-
-static int reason; /* plain: by who cancels, before that */
-
-static void *wait_to_be_cancelled(void *arg)
-{
-    answer[1] = pawl_suspend_until(PAWL_NEVER);
-    MODEL_ASSERT(reason == 1);
-    MODEL_ASSERT(pawl_cancelled() && pawl_yield() == -ECANCELED); /* for good */
-    ended++;
-    return arg;
-}
-
-static void cancel_with_reason(void *unused)
-{
-    reason = 1;
-    cancel(unused);
-}
-
-static void cancel_meets_suspend(void)
-{
-    build(1);
-    MODEL_ASSERT(pawl_spawn(rt, wait_to_be_cancelled, &result, &task) == 0);
-    run_two(work_as_worker, cancel_with_reason);
-    work(be_worker(0));
-    MODEL_ASSERT(answer[0] == 0 && answer[1] == -ECANCELED && ended == 1);
-    tear_down();
-}
-
-/* A task joins a task that another worker ends. */
-static void *join_other_task(void *arg)
-{
-    void *value = NULL;
-    answer[0] = pawl_join(tasks[1], &value);
-    overwrite_stack();
-    MODEL_ASSERT(answer[0] == 0 && value == &result && result == 1);
-    ended++;
-    return arg;
-}
-
-static void *write_result(void *arg)
-{
-    result = 1;
-    return arg;
-}
-
-static void spawn_bound(unsigned worker, pawl_task_fn *fn, void *arg)
-{
-    struct pawl_task_options o;
-    pawl_task_options_init(&o);
-    o.worker = (int)worker;
-    MODEL_ASSERT(pawl_spawn_with(rt, &o, fn, arg, &tasks[worker]) == 0);
-}
-
-static void work_as_other(void *unused)
-{
-    (void)unused;
-    work(be_worker(1));
-    be_plain();
-}
-
-static void task_joins_task(void)
-{
-    build(2);
-    spawn_bound(0, join_other_task, NULL);
-    spawn_bound(1, write_result, &result);
-    run_two(work_as_worker, work_as_other);
-    work(be_worker(0));
-    MODEL_ASSERT(ended == 1);
-    pawl_detach(tasks[0]);
-    tear_down();
-}
-
-/* The joiner is cancelled while it waits: its handle is kept, or it has got the result. If it comes to run after both,
- * it has: an outcome already obtained wins. */
-static void *join_or_be_cancelled(void *arg)
-{
-    void *value = NULL;
-    answer[0] = pawl_join(tasks[1], &value);
-    overwrite_stack();
-    MODEL_ASSERT((answer[0] == 0) == (value == &result));
-    MODEL_ASSERT(answer[0] == 0 ? result == 1 : answer[0] == -ECANCELED);
-    if (answer[0] != 0)
-        pawl_detach(tasks[1]);
-    ended++;
-    return arg;
-}
-
-static void cancel_joiner(void *unused)
-{
-    (void)unused;
-    MODEL_ASSERT(pawl_task_cancel(tasks[0]) == 0);
-}
-
-static void cancelled_joiner_meets_finish(void)
-{
-    build(2);
-    spawn_bound(0, join_or_be_cancelled, NULL);
-    spawn_bound(1, write_result, &result);
-    work(be_worker(0)); /* it waits */
-    be_plain();
-    run_two(work_as_other, cancel_joiner);
-    work(be_worker(0));
-    MODEL_ASSERT(ended == 1);
-    model_outcome("%s", name_of(answer[0]));
-    pawl_detach(tasks[0]);
-    tear_down();
-}
-
-/* The same, and it runs while it is granted: its waiter is on its stack. */
-static void cancel_and_work(void *unused)
-{
-    cancel_joiner(unused);
-    work_as_worker(unused);
-}
-
-static void running_joiner_meets_finish(void)
-{
-    build(2);
-    spawn_bound(0, join_or_be_cancelled, NULL);
-    spawn_bound(1, write_result, &result);
-    work(be_worker(0));
-    be_plain();
-    run_two(work_as_other, cancel_and_work);
-    work(be_worker(0));
-    MODEL_ASSERT(ended == 1);
-    model_outcome("%s", name_of(answer[0]));
-    pawl_detach(tasks[0]);
-    tear_down();
-}
-
-/* ---- whole runtimes ---- */
-
-static void start(int workers)
-{
-    build(workers);
-    for (unsigned i = 0; i < rt->worker_count; i++)
-        rt->workers[i].until_clock = rt->workers[i].clock_interval = 1;
-    MODEL_ASSERT(start_workers(rt) == 0);
-}
-
-static void destroy(void)
-{
-    int error;
-    do
-        error = pawl_runtime_destroy(rt);
-    while (error == -EBUSY); /* its patience may expire before a task has had its turn */
-    MODEL_ASSERT(error == 0);
-}
-
-static void *answer_one(void *arg)
-{
-    result = 1;
-    return arg;
-}
-
-/* A handle is given up in vain, then for good, and the runtime goes; it may be before the task has run. */
-static void whole_join_given_up(void)
-{
-    start(1);
-    MODEL_ASSERT(pawl_spawn(rt, answer_one, &result, &task) == 0);
-    void *value;
-    answer[0] = pawl_join_until(task, 0, &value);
-    MODEL_ASSERT(answer[0] == 0 || answer[0] == -ETIMEDOUT);
-    if (answer[0] != 0)
-        pawl_detach(task);
-    destroy();
-    MODEL_ASSERT(result == 1);
-}
-
-/* What is left of a task when its runtime has gone. */
-static void whole_join_after_end(void)
-{
-    start(1);
-    MODEL_ASSERT(pawl_spawn(rt, answer_one, &result, &task) == 0);
-    destroy();
-    MODEL_ASSERT(pawl_task_cancel(task) == -EALREADY);
-    join_first(NULL);
-    MODEL_ASSERT(answer[0] == 0);
-}
-
-static void whole_two_joins(void)
-{
-    start(1);
-    MODEL_ASSERT(pawl_spawn(rt, answer_one, &result, &task) == 0);
-    pawl_task_ref(task);
-    unsigned t = model_spawn(join_second, NULL);
-    join_first(NULL);
-    model_join(t);
-    destroy();
-}
-
-static void whole_cancel(void)
-{
-    start(1);
-    result = reason = 1;
-    MODEL_ASSERT(pawl_spawn(rt, wait_to_be_cancelled, &result, &task) == 0);
-    MODEL_ASSERT(pawl_task_cancel(task) == 0);
-    join_first(NULL);
-    MODEL_ASSERT(answer[1] == -ECANCELED && ended == 1);
-    destroy();
-}
-
-static void *sleep_shortly(void *arg)
-{
-    answer[1] = pawl_sleep(PAWL_MS(1));
-    result = 1;
-    return arg;
-}
-
-/* The deadline of the one and the sleep of the other: in either order. */
-static void *join_shortly(void *arg)
-{
-    struct pawl_task *child;
-    MODEL_ASSERT(pawl_spawn(NULL, sleep_shortly, &result, &child) == 0);
-    answer[0] = pawl_join_until(child, pawl_now(NULL) + PAWL_MS(1), NULL);
-    MODEL_ASSERT(answer[0] == 0 || answer[0] == -ETIMEDOUT);
-    MODEL_ASSERT(answer[0] == 0 || pawl_task_cancel(child) == 0 || result == 1);
-    if (answer[0] != 0)
-        pawl_detach(child);
-    return arg;
-}
-
-static void whole_timed_join(void)
-{
-    start(1);
-    MODEL_ASSERT(pawl_runtime_run(rt, join_shortly, NULL, NULL) == 0);
-    destroy();
-    MODEL_ASSERT(result == 1 && (answer[1] == 0 || answer[1] == -ECANCELED || answer[1] == -ESHUTDOWN));
-}
-
-#define SCENARIO(id, text, ...)                                                                                        \
-    static const struct model_scenario id##_ = {.name = #id, .about = text, .run = id, __VA_ARGS__};
-#define ONLY(...) .outcomes = (const char *const[]){__VA_ARGS__, NULL}
-
 SCENARIO(wake_meets_suspend, "a task is woken as it suspends", ONLY("queued by waker", "queued by worker"))
 SCENARIO(wake_meets_run, "a task is woken as it begins, suspends or ends",
          ONLY("1 runs, queued by worker", "2 runs, queued by worker", "2 runs, queued by waker"))
@@ -839,7 +523,6 @@ SCENARIO(two_flags_meet_run, "the same, with a permit and a cancellation", .outc
 SCENARIO(wake_meets_yield, "a task is woken as it yields", .outcomes = NULL)
 SCENARIO(wake_meets_handing_on, "a task that yielded is run by another thread and woken", .outcomes = NULL)
 SCENARIO(two_wakes_meet_finish, "a task is woken by two as it ends", .outcomes = NULL)
-
 SCENARIO(join_meets_finish, "a join as the task ends", .outcomes = NULL)
 SCENARIO(two_joins_meet_finish, "two joins, with a reference each", .outcomes = NULL)
 SCENARIO(timed_join_meets_finish, "a join with a deadline", ONLY("0", "ETIMEDOUT"), .expirations = 1)
@@ -851,7 +534,6 @@ SCENARIO(ref_meets_finish, "a handle more, and one less", .outcomes = NULL)
 SCENARIO(cancel_meets_finish, "a task is cancelled as it ends", ONLY("0", "EALREADY"))
 SCENARIO(two_cancels_meet_finish, "a task is cancelled by two as it ends",
          ONLY("0 0", "0 EALREADY", "EALREADY 0", "EALREADY EALREADY"))
-
 SCENARIO(detach_meets_next_life, "a header is freed as its worker spawns", .outcomes = NULL)
 SCENARIO(cancel_meets_next_life, "the same, after a cancellation", .outcomes = NULL)
 SCENARIO(detach_meets_spawn, "a header is freed as another thread spawns", .outcomes = NULL)
@@ -861,17 +543,6 @@ SCENARIO(join_meets_fini, "a join of what has ended, as the runtime goes", .outc
 SCENARIO(cancel_meets_fini, "a cancellation of what has ended, as the runtime goes", .outcomes = NULL)
 SCENARIO(detach_elsewhere_meets_fini, "the last handle, on a worker of another runtime", .outcomes = NULL)
 
-SCENARIO(cancel_meets_suspend, "a task is cancelled as it suspends", .outcomes = NULL)
-SCENARIO(task_joins_task, "a task joins one that another worker runs", .outcomes = NULL)
-SCENARIO(cancelled_joiner_meets_finish, "the same, cancelled meanwhile", ONLY("0"))
-SCENARIO(running_joiner_meets_finish, "the same, and it runs at once", ONLY("0", "ECANCELED"))
-
-SCENARIO(whole_join_given_up, "a join with a deadline that has passed, then the end of the runtime", .bound = 1, .expirations = 1)
-SCENARIO(whole_join_after_end, "a join after the end of the runtime", .bound = 1, .expirations = 1)
-SCENARIO(whole_two_joins, "two threads join a task", .bound = 1)
-SCENARIO(whole_cancel, "a task that suspends is cancelled", .bound = 1)
-SCENARIO(whole_timed_join, "a task joins one that sleeps, with a deadline", .bound = 1, .expirations = 2)
-
 int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
@@ -879,9 +550,8 @@ int main(int argc, char **argv)
         &wake_meets_handing_on_, &two_wakes_meet_finish_, &join_meets_finish_, &two_joins_meet_finish_,
         &timed_join_meets_finish_, &timed_and_other_join_meet_finish_, &detach_meets_finish_,
         &two_detaches_meet_finish_, &detach_meets_finish_with_waiters_, &ref_meets_finish_, &cancel_meets_finish_,
-        &two_cancels_meet_finish_, &detach_meets_next_life_, &cancel_meets_next_life_, &detach_meets_spawn_, &detach_meets_fini_,
-        &two_detaches_meet_fini_, &join_meets_fini_, &cancel_meets_fini_, &detach_elsewhere_meets_fini_,
-        &cancel_meets_suspend_, &task_joins_task_, &cancelled_joiner_meets_finish_, &running_joiner_meets_finish_,
-        &whole_join_given_up_, &whole_join_after_end_, &whole_two_joins_, &whole_cancel_, &whole_timed_join_, NULL};
+        &two_cancels_meet_finish_, &detach_meets_next_life_, &cancel_meets_next_life_, &detach_meets_spawn_,
+        &detach_meets_fini_, &two_detaches_meet_fini_, &join_meets_fini_, &cancel_meets_fini_,
+        &detach_elsewhere_meets_fini_, NULL};
     return model_main(argc, argv, scenarios);
 }
