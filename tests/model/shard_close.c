@@ -79,7 +79,8 @@ static void fire_all_but_two(void)
 
 static void due_left(void)
 {
-    static struct part parts[] = {{.does = settles}, {.does = resets, .timer = 1, .tick = LATE}, {.does = looks, .timer = 0}};
+    static struct part parts[] = {
+        {.does = settles}, {.does = resets, .timer = 1, .tick = LATE}, {.does = looks, .timer = 0}};
     fire_all_but_two();
     together(parts, 3);
     MODEL_ASSERT(parts[1].answer == SHARD_DONE && load_relaxed_u64(&shards[0].next_deadline) == 0);
@@ -183,7 +184,8 @@ static void two_close(void)
 
 static void close_against_arm(void)
 {
-    static struct part parts[] = {{.does = closes}, {.does = arms, .timer = 1, .tick = LATER}, {.does = turns, .tick = SOON}};
+    static struct part parts[] = {
+        {.does = closes}, {.does = arms, .timer = 1, .tick = LATER}, {.does = turns, .tick = SOON}};
     set_up();
     armed(0, uses, SOON);
     make(1, uses);
@@ -199,9 +201,8 @@ static void close_against_arm(void)
 /* A sleep of a task that cleans up: shut down if it pended before, an ordinary timer after that. */
 static void close_against_late_arm(void)
 {
-    static struct part parts[] = {{.does = closes},
-                                  {.does = arms_even_closed, .timer = 1, .tick = SOON},
-                                  {.does = turns, .tick = SOON}};
+    static struct part parts[] = {
+        {.does = closes}, {.does = arms_even_closed, .timer = 1, .tick = SOON}, {.does = turns, .tick = SOON}};
     set_up();
     armed(0, uses, LATER);
     make(1, uses);
@@ -248,12 +249,13 @@ static void close_against_rearm(void)
     finish();
 }
 
-static const char *const close_rearm_outcomes[] = {"shut down at once", "not armed again",
-                                                   "armed again and shut down", NULL};
+static const char *const close_rearm_outcomes[] = {"shut down at once", "not armed again", "armed again and shut down",
+                                                   NULL};
 
 static void close_against_extend(void)
 {
-    static struct part parts[] = {{.does = closes}, {.does = extends, .tick = TICK_NEVER}, {.does = turns, .tick = SOON}};
+    static struct part parts[] = {
+        {.does = closes}, {.does = extends, .tick = TICK_NEVER}, {.does = turns, .tick = SOON}};
     set_up();
     armed(0, uses, SOON);
     together(parts, 3);
@@ -300,9 +302,8 @@ static void moves_and_arms(struct part *part)
 
 static void move(void)
 {
-    static struct part parts[] = {{.does = moves_and_arms},
-                                  {.does = turns, .tick = SOON},
-                                  {.does = turns, .tick = SOON, .shard = 1}};
+    static struct part parts[] = {
+        {.does = moves_and_arms}, {.does = turns, .tick = SOON}, {.does = turns, .tick = SOON, .shard = 1}};
     set_up();
     armed(0, uses, SOON);
     together(parts, 3);
@@ -386,7 +387,29 @@ static void adopt_again(void)
     finish();
 }
 
-#define SCENARIO(fn, words, ...) {.name = #fn, .about = words, .run = fn, __VA_ARGS__}
+/* One thread takes it off its shard, and away; another one arms it elsewhere. */
+static void cancels_and_leaves(struct part *part)
+{
+    MODEL_ASSERT(pawl__shard_cancel(&shards[0], entry_at(part)) == SHARD_DONE);
+    part->answer = pawl__shard_leave(&shards[0], entry_at(part));
+}
+
+static void left_to_another(void)
+{
+    static struct part parts[] = {{.does = cancels_and_leaves}, {.does = competes, .tick = SOON, .shard = 1}};
+    set_up();
+    armed(0, uses, SOON);
+    together(parts, 2);
+    MODEL_ASSERT(parts[0].answer == SHARD_DONE);
+    MODEL_ASSERT(done(parts[1].answer) || parts[1].answer == SHARD_NOT_HOME);
+    MODEL_ASSERT(state_of(0) == (done(parts[1].answer) ? CELL_PENDING_FIRST : CELL_CANCELLED));
+    finish();
+}
+
+#define SCENARIO(fn, words, ...)                                                                                       \
+    {                                                                                                                  \
+        .name = #fn, .about = words, .run = fn, __VA_ARGS__                                                            \
+    }
 
 int main(int argc, char **argv)
 {
@@ -410,6 +433,7 @@ int main(int argc, char **argv)
         SCENARIO(move, "moving against firing in both shards", .outcomes = move_outcomes),
         SCENARIO(move_against_cancel, "moving against cancel and firing"),
         SCENARIO(there_and_back, "cancel finds a timer that was away"),
+        SCENARIO(left_to_another, "a timer is left by one thread and armed elsewhere by another"),
         SCENARIO(adopt_again, "arming finds a timer that came from elsewhere"),
     };
     enum { COUNT = sizeof all / sizeof all[0] };
