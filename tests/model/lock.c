@@ -298,6 +298,26 @@ static void three_parties(void)
     pop_the_rest(4);
 }
 
+/* A node is pushed again by who popped it, while others are pushed. */
+static void pops_and_pushes_again(void *arg)
+{
+    (void)arg;
+    lock_acquire(&poppers);
+    struct item *item = pop();
+    lock_release(&poppers);
+    MODEL_ASSERT(item == &items[0]);
+    push(&fifo, 0, 2, 0);
+}
+
+static void pushed_again(void)
+{
+    pawl__fifo_init(&fifo);
+    push(&fifo, 0, 0, 0);
+    push(&fifo, 1, 0, 1);
+    together(pops_and_pushes_again, pushes_one, NULL);
+    pop_the_rest(4);
+}
+
 /* The owner's count says how many may be popped: who has seen it finds so many, even if a push is half done. */
 static PAWL_ATOMIC(uint32_t) count;
 
@@ -407,7 +427,10 @@ static void replaced(void)
     free(load_relaxed_ptr(&published));
 }
 
-#define SCENARIO(fn, words, ...) {.name = #fn, .about = words, .run = fn, __VA_ARGS__}
+#define SCENARIO(fn, words, ...)                                                                                       \
+    {                                                                                                                  \
+        .name = #fn, .about = words, .run = fn, __VA_ARGS__                                                            \
+    }
 
 int main(int argc, char **argv)
 {
@@ -426,6 +449,7 @@ int main(int argc, char **argv)
         SCENARIO(splice, "fifo: splice against push"),
         SCENARIO(splice_against_pop, "fifo: splice against pop"),
         SCENARIO(three_parties, "fifo: pushes from two threads against pop"),
+        SCENARIO(pushed_again, "fifo: a node is pushed again"),
         SCENARIO(counted, "fifo: as many as are counted can be popped"),
         SCENARIO(one_reader, "rcu: one reader against reclaiming"),
         SCENARIO(two_readers, "rcu: two readers against reclaiming"),

@@ -415,32 +415,43 @@ static bool spins_on(struct thread *thread)
     return !left;
 }
 
+static bool is_stuck(const struct thread *thread)
+{
+    return thread->status == THREAD_AWAITING || thread->status == THREAD_SPINNING || thread->status == THREAD_JOINING;
+}
+
+/* Adds what one thread is stuck at to a sentence of so many characters; returns how many there are then. */
+static size_t describe_stuck(char *text, size_t size, size_t length, const struct thread *thread)
+{
+    char place[200] = "?";
+    const char *separator = length > 0 ? ";" : "";
+    if (thread->executed > 0)
+        report_place(place, sizeof place, &thread->steps[thread->executed - 1].site);
+    if (thread->status == THREAD_JOINING)
+        length += (size_t)snprintf(text + length, size - length, "%s thread %u joins thread %u", separator,
+                                   thread_id(thread), thread->joining);
+    else
+        length += (size_t)snprintf(text + length, size - length, "%s thread %u %s at %s", separator, thread_id(thread),
+                                   thread->status == THREAD_SPINNING ? "spins" : "waits", place);
+    return length < size ? length : size - 1;
+}
+
 static void judge_stuck(void)
 {
-    bool spins = false;
-    size_t length = 0;
     char text[400] = "";
+    size_t length = 0;
+    bool spins = false;
     for (unsigned t = 0; t < THREADS_MAX; t++) {
         struct thread *thread = &checker->threads[t];
-        if (thread->status != THREAD_AWAITING && thread->status != THREAD_SPINNING && thread->status != THREAD_JOINING)
-            continue;
         if (thread->status == THREAD_SPINNING ? !spins_on(thread)
-                                              : thread->status != THREAD_JOINING && would_go_on(thread))
+                                              : thread->status == THREAD_AWAITING && would_go_on(thread))
             return; /* visited elsewhere */
-        char place[200] = "?";
-        if (thread->executed > 0)
-            report_place(place, sizeof place, &thread->steps[thread->executed - 1].site);
-        spins |= thread->status == THREAD_SPINNING;
-        if (thread->status == THREAD_JOINING)
-            length += (size_t)snprintf(text + length, sizeof text - length, "%s thread %u joins thread %u",
-                                       length > 0 ? ";" : "", t, thread->joining);
-        else
-            length +=
-                (size_t)snprintf(text + length, sizeof text - length, "%s thread %u %s at %s", length > 0 ? ";" : "", t,
-                                 thread->status == THREAD_SPINNING ? "spins" : "waits", place);
-        if (length >= sizeof text)
-            length = sizeof text - 1;
     }
+    for (unsigned t = 0; t < THREADS_MAX; t++)
+        if (is_stuck(&checker->threads[t])) {
+            spins |= checker->threads[t].status == THREAD_SPINNING;
+            length = describe_stuck(text, sizeof text, length, &checker->threads[t]);
+        }
     checker->found = spins ? MODEL_LIVELOCK : MODEL_DEADLOCK;
     snprintf(checker->sentence, sizeof checker->sentence, "nobody can go on:%s", text);
 }
