@@ -103,7 +103,7 @@ struct thread {
     void *arg, *result;
     void *(*pthread_fn)(void *);
     char *stack, *tls;
-    int error; /* its errno */
+    int error;                   /* its errno */
     void *context;               /* where it goes on */
     unsigned recorded, executed; /* events of the graph, and how many of them have been executed */
     struct step *steps;
@@ -147,13 +147,13 @@ struct checker {
     unsigned order_count;
 
     bool probing; /* the execution is over; a spinning thread takes one more round */
-    bool over; /* the execution is to end now */
+    bool over;    /* the execution is to end now */
     enum model_verdict found;
     char sentence[512];
     char *outcome;
 
-    struct image **todo;
-    size_t todo_count, todo_capacity;
+    struct image **agenda;
+    size_t agenda_count, agenda_capacity;
     struct statistics statistics;
     struct memory *memory;
     struct posix *posix;

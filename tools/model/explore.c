@@ -14,16 +14,16 @@
 
 void explore_push(struct image *image)
 {
-    if (checker->todo_count == checker->todo_capacity) {
-        size_t capacity = checker->todo_capacity == 0 ? 1024 : 2 * checker->todo_capacity;
-        struct image **todo = checker_alloc(capacity * sizeof *todo);
-        if (checker->todo_count > 0)
-            memcpy(todo, checker->todo, checker->todo_count * sizeof *todo);
-        checker_free(checker->todo);
-        checker->todo = todo;
-        checker->todo_capacity = capacity;
+    if (checker->agenda_count == checker->agenda_capacity) {
+        size_t capacity = checker->agenda_capacity == 0 ? 1024 : 2 * checker->agenda_capacity;
+        struct image **agenda = checker_alloc(capacity * sizeof *agenda);
+        if (checker->agenda_count > 0)
+            memcpy(agenda, checker->agenda, checker->agenda_count * sizeof *agenda);
+        checker_free(checker->agenda);
+        checker->agenda = agenda;
+        checker->agenda_capacity = capacity;
     }
-    checker->todo[checker->todo_count++] = image;
+    checker->agenda[checker->agenda_count++] = image;
 }
 
 /* Is one more deviation from the default schedule within the bound? */

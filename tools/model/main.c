@@ -159,7 +159,7 @@ static void progress(uint64_t started, bool last)
     else
         fprintf(stderr, "\r%s: %llu executions, %llu blocked, %zu graphs waiting, %llu s\033[K",
                 checker->scenario->name, (unsigned long long)s->executions, (unsigned long long)s->blocked,
-                checker->todo_count, (unsigned long long)((now - started) / 1000000000));
+                checker->agenda_count, (unsigned long long)((now - started) / 1000000000));
 }
 
 enum end { END_COMPLETE, END_FOUND, END_LIMIT };
@@ -186,20 +186,20 @@ static enum end search(const struct options *options, uint64_t started)
                 note_hash();
         }
         progress(started, false);
-        if (checker->follows || checker->todo_count == 0)
+        if (checker->follows || checker->agenda_count == 0)
             return END_COMPLETE;
         if (options->executions_max != 0 && checker->statistics.executions >= options->executions_max)
             return END_LIMIT;
         if (options->seconds > 0 && (double)(model__real_now() - started) * 1e-9 >= options->seconds)
             return END_LIMIT;
-        image = checker->todo[--checker->todo_count];
+        image = checker->agenda[--checker->agenda_count];
     }
 }
 
 static void forget_search(void)
 {
-    while (checker->todo_count > 0)
-        graph_free(checker->todo[--checker->todo_count]);
+    while (checker->agenda_count > 0)
+        graph_free(checker->agenda[--checker->agenda_count]);
     for (size_t i = 0; i < checker->outcome_count; i++)
         checker_free(checker->outcomes[i]);
     checker->outcome_count = 0;
