@@ -185,7 +185,8 @@ enum shard_answer pawl__shard_cancel_sync(struct shard *shard, struct timer_entr
 bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry)
 {
     lock_acquire(&shard->lock);
-    bool fires = shard->running == entry;
+    /* of an entry that is at home elsewhere, or nowhere, the memory may once have been another one's */
+    bool fires = is_home_locked(shard, entry) && shard->running == entry;
     lock_release(&shard->lock);
     return fires;
 }

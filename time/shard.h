@@ -76,7 +76,7 @@ enum shard_answer pawl__shard_cancel(struct shard *shard, struct timer_entry *en
 /* As cancel, then waits while the entry's callback runs; in_callback: the caller is a timer callback itself. */
 enum shard_answer pawl__shard_cancel_sync(struct shard *shard, struct timer_entry *entry, bool in_callback);
 
-/* Does the entry's callback run now? */
+/* Does the entry's callback run now? No, if it is not at home here. */
 bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry);
 
 /* Fires what is due at now_tick; nothing if another thread is turning the shard. true: next_deadline became earlier
