@@ -13,7 +13,7 @@ static void free_header(struct pawl_task *task)
 {
     struct slab *slab = pawl__slab_of(task);
     struct current *current = pawl__current();
-    /* edge task.state: the next life's spawn overwrites it; release for the walk over all headers */
+    /* whoever walks over all headers passes it by, and reads nothing more of it; the next life's spawn overwrites it */
     store_release_u64(&task->state, TASK_FREE);
     if (current != NULL && current->worker != NULL && current->runtime->tasks == slab)
         slab_free(slab, &current->worker->tasks, task);

@@ -176,7 +176,7 @@ static enum shard_answer arm_once(struct pawl_runtime *rt, struct timer_entry *e
     } else if (answer != SHARD_DONE) {
         return answer;
     }
-    noise_point("timer.home.moved");
+    noise_point("timer.home.left");
     answer = pawl__shard_arm(shard, entry, tick, false);
     if (answer == SHARD_DONE_EARLIER)
         tell_driver(rt, shard);

@@ -45,7 +45,7 @@ enum {
 struct timer_entry {
     struct wheel_entry wheel;      /* L */
     PAWL_ATOMIC(uint64_t) cell;    /* A written L, but for a reset to later */
-    PAWL_ATOMIC(uint64_t) home;    /* A id of its shard, 0: none yet; written L */
+    PAWL_ATOMIC(uint64_t) home;    /* A id of its shard, 0: none yet, or it has left; written L */
     pawl_timer_fn *callback;       /* C NULL: a waker */
     void *arg;                     /* C */
     struct waker waker;            /* C wake may be NULL */
