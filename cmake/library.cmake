@@ -8,14 +8,26 @@
 # pawl is the one that this tree's own programs link, by PAWL_SANITIZE.
 
 set(public_headers
+    include/pawl/barrier.h
     include/pawl/base.h
+    include/pawl/broadcast.h
+    include/pawl/channel.h
     include/pawl/metrics.h
+    include/pawl/mutex.h
+    include/pawl/notify.h
+    include/pawl/oneshot.h
     include/pawl/pawl.h
     include/pawl/poll.h
     include/pawl/runtime.h
+    include/pawl/rwlock.h
+    include/pawl/select.h
+    include/pawl/semaphore.h
+    include/pawl/sync.h
     include/pawl/task.h
     include/pawl/testing.h
     include/pawl/time.h
+    include/pawl/token.h
+    include/pawl/wait.h
 )
 get_property(rooms GLOBAL PROPERTY PAWL_ROOMS)
 

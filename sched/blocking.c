@@ -77,7 +77,7 @@ static void *thread_main(void *arg)
     while ((job = take_job_locked(pool)) != NULL) {
         lock_release(&pool->lock);
         job->value = job->fn(job->value);
-        pawl__waiter_grant(&job->waiter); /* the job may be gone */
+        pawl__waiter_grant(&job->waiter, OUTCOME_GRANTED); /* the job may be gone */
         lock_acquire(&pool->lock);
     }
     pool->threads--; /* in the same step as finding no job: a job that comes now finds one thread less */
@@ -148,7 +148,7 @@ static void give_up_start(struct blocking_pool *pool)
     while (first != NULL) {
         struct job *job = first;
         first = job->next_orphan;
-        pawl__waiter_grant(&job->waiter); /* the job may be gone */
+        pawl__waiter_grant(&job->waiter, OUTCOME_GRANTED); /* the job may be gone */
     }
 }
 

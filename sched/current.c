@@ -13,3 +13,9 @@ void pawl__current_set(struct current *current)
 {
     thread_current = current;
 }
+
+uintptr_t pawl__current_name(void)
+{
+    struct current *current = thread_current;
+    return current != NULL && current->task != NULL ? (uintptr_t)current->task : (uintptr_t)&thread_current;
+}

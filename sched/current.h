@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct pawl_runtime;
 struct pawl_task;
@@ -23,6 +24,9 @@ struct current {
 struct current *pawl__current(void);
 
 void pawl__current_set(struct current *current);
+
+/* Names the calling task or, outside of one, the calling thread; never 0. Another may get the name after its end. */
+uintptr_t pawl__current_name(void);
 
 /* The calling task, or NULL. */
 static inline struct pawl_task *current_task(void)

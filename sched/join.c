@@ -59,9 +59,9 @@ void pawl__task_wake(struct pawl_task *task)
 static struct waiter *take_waiter(struct pawl_task *task)
 {
     lock_acquire(&task->lock);
-    struct list_node *node = list_pop_front(&task->waiters);
+    struct waiter *waiter = waiters_take(&task->waiters);
     lock_release(&task->lock);
-    return node == NULL ? NULL : PAWL_CONTAINER_OF(node, struct waiter, link);
+    return waiter;
 }
 
 bool pawl__task_finish(struct pawl_task *task)
@@ -80,26 +80,29 @@ bool pawl__task_finish(struct pawl_task *task)
     noise_point("task.state.finished");
     struct waiter *waiter;
     while ((waiter = take_waiter(task)) != NULL)
-        pawl__waiter_grant(waiter);
+        pawl__waiter_grant(waiter, OUTCOME_GRANTED);
     pawl__task_unref(task);
     return true;
 }
 
-/* Puts the waiter on the task's list; false: it has finished. The flag is set under the lock, and the finisher, having
- * seen the flag, takes the lock: so it finds the waiter. */
+/* The flag is set under the lock, and the finisher, having seen the flag, takes the lock: so it finds the waiter. */
+bool pawl__task_add_waiter_locked(struct pawl_task *task, struct waiter *waiter)
+{
+    uint64_t state = fetch_or_acq_rel_u64(&task->state, TASK_HAS_WAITERS); /* edge task.state */
+    if ((state & TASK_LIFE_MASK) == TASK_FINISHED)
+        return false;
+    if ((state & TASK_HAS_WAITERS) == 0)
+        list_init(&task->waiters);
+    list_push_back(&task->waiters, &waiter->link);
+    return true;
+}
+
 static bool add_waiter(struct pawl_task *task, struct waiter *waiter)
 {
-    bool finished = true;
     lock_acquire(&task->lock);
-    uint64_t state = fetch_or_acq_rel_u64(&task->state, TASK_HAS_WAITERS); /* edge task.state */
-    if ((state & TASK_LIFE_MASK) != TASK_FINISHED) {
-        if ((state & TASK_HAS_WAITERS) == 0)
-            list_init(&task->waiters);
-        list_push_back(&task->waiters, &waiter->link);
-        finished = false;
-    }
+    bool added = pawl__task_add_waiter_locked(task, waiter);
     lock_release(&task->lock);
-    return !finished;
+    return added;
 }
 
 /* false: it has been taken off, its grant is on the way. */
@@ -133,6 +136,18 @@ static int usable_or_finished(const struct pawl_task *task)
     int error = task_life(task) == TASK_FINISHED ? 0 : runtime_usable(task->runtime);
     pawl__rcu_exit();
     return error;
+}
+
+int pawl__task_may_join(const struct pawl_task *task)
+{
+    return task == current_task() ? -EDEADLK : usable_or_finished(task);
+}
+
+void *pawl__task_take_result(struct pawl_task *task)
+{
+    void *result = task->value;
+    pawl__task_unref(task);
+    return result;
 }
 
 int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)

@@ -5,11 +5,19 @@
 #include <stdbool.h>
 
 struct pawl_task;
+struct waiter;
 
 /* RUNNING -> FINISHED: wakes the waiters and gives up the runtime's reference. true: there were waiters. */
 bool pawl__task_finish(struct pawl_task *task);
 
 void pawl__task_unref(struct pawl_task *task);
+
+/* For who waits for its end as one thing of several. 0, or why the caller may not: -EDEADLK, -EPERM. */
+int pawl__task_may_join(const struct pawl_task *task);
+/* Under the task's lock. false: it has finished. Off its list the waiter is granted by its end. */
+bool pawl__task_add_waiter_locked(struct pawl_task *task, struct waiter *waiter);
+/* Of one that has finished: its result; consumes a handle. */
+void *pawl__task_take_result(struct pawl_task *task);
 
 /* Wakes the task for no reason of its user's. The caller keeps it alive. */
 void pawl__task_wake(struct pawl_task *task);

@@ -31,6 +31,19 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     return current->task == NULL ? 0 : pawl__interruption(current->task);
 }
 
+int pawl__await_enter(void)
+{
+    struct current *current = pawl__current();
+    if (current == NULL)
+        return 0;
+    struct pawl_task *task = current->task;
+    int error = pawl__await_allowed(current->runtime);
+    if (error != 0 || task == NULL || --current->worker->budget > 0)
+        return error;
+    pawl__task_yield(task);
+    return pawl__interruption(task);
+}
+
 void pawl__spend_budget(void)
 {
     struct current *current = pawl__current();

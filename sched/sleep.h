@@ -13,6 +13,10 @@ int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_tas
  * -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
+/* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it
+ * yields, so that a task whose calls never have to wait does not keep the others waiting. */
+int pawl__await_enter(void);
+
 /* To be called where a suspending call finds no need to suspend: now and then it yields all the same, so that a task
  * that is always ready does not keep the others waiting. */
 void pawl__spend_budget(void);

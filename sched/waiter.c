@@ -2,52 +2,67 @@
 
 #include <errno.h>
 
+#include "base/backoff.h"
 #include "base/noise.h"
 #include "sched/join.h"
 #include "sched/sleep.h"
 
 void pawl__waiter_init(struct waiter *waiter)
 {
-    *waiter = (struct waiter){.task = current_task()};
-}
-
-static bool is_granted(const struct waiter *waiter)
-{
-    return load_acquire_u32(&waiter->granted) != 0; /* edge waiter.granted */
+    *waiter = (struct waiter){.lead = waiter, .task = current_task()};
 }
 
 static int wait_as_thread(struct waiter *waiter, uint64_t deadline_ns)
 {
-    while (!is_granted(waiter))
-        if (!pawl__wait_on(&waiter->granted, 0, deadline_ns) && !is_granted(waiter))
+    while (waiter_outcome(waiter) == OUTCOME_NONE)
+        if (!pawl__wait_on(&waiter->outcome, OUTCOME_NONE, deadline_ns) && waiter_outcome(waiter) == OUTCOME_NONE)
             return -ETIMEDOUT;
     return 0;
 }
 
-static bool task_is_granted(struct pawl_task *task, void *waiter)
+static bool has_outcome(struct pawl_task *task, void *waiter)
 {
     (void)task;
-    return is_granted(waiter);
+    return waiter_outcome(waiter) != OUTCOME_NONE;
 }
 
 int pawl__waiter_wait(struct waiter *waiter, uint64_t deadline_ns, bool interruptible)
 {
     if (waiter->task == NULL)
         return wait_as_thread(waiter, deadline_ns);
-    return pawl__suspend_while_not(waiter->task, task_is_granted, waiter, deadline_ns, interruptible);
+    return pawl__suspend_while_not(waiter->task, has_outcome, waiter, deadline_ns, interruptible);
 }
 
-void pawl__waiter_grant(struct waiter *waiter)
+void pawl__waiter_await_grant(struct waiter *waiter)
 {
-    struct pawl_task *task = waiter->task;
+    enum { NAP_NS = 50000 };
+    struct backoff backoff;
+    backoff_init(&backoff);
+    while (waiter_outcome(waiter) == OUTCOME_NONE)
+        if (!backoff_pause(&backoff)) /* nobody wakes us: the granter takes it that we suspend */
+            pawl__wait_on(&waiter->outcome, OUTCOME_NONE, monotonic_now_ns() + NAP_NS);
+}
+
+void pawl__waiter_grant(struct waiter *waiter, int outcome)
+{
+    struct waiter *lead = waiter->lead;
+    struct pawl_task *task = lead->task;
     if (task == NULL) {
-        store_release_u32(&waiter->granted, 1); /* edge waiter.granted */
-        pawl__wake_one(&waiter->granted);       /* an address only: the waiter may be gone */
+        store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
+        pawl__wake_one(&lead->outcome);                       /* an address only: the waiter may be gone */
         return;
     }
     task_ref(task); /* it lives as long as it waits; after the grant only our reference keeps it */
-    store_release_u32(&waiter->granted, 1);
+    store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
     noise_point("waiter.granted.stored");
     pawl__task_wake(task);
     pawl__task_unref(task);
+}
+
+void pawl__waiters_grant(struct claimed *claimed, int outcome)
+{
+    for (struct waiter *waiter = claimed->first, *next; waiter != NULL; waiter = next) {
+        next = waiter->next; /* before it is gone */
+        pawl__waiter_grant(waiter, outcome);
+    }
 }

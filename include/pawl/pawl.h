@@ -6,6 +6,7 @@
 #include <pawl/metrics.h>
 #include <pawl/poll.h>
 #include <pawl/runtime.h>
+#include <pawl/sync.h>
 #include <pawl/task.h>
 #include <pawl/time.h>
 

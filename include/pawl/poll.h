@@ -9,6 +9,10 @@
 
 PAWL_BEGIN_DECLS
 
+struct pawl_context;
+
+enum pawl_poll { PAWL_PENDING, PAWL_READY };
+
 struct pawl_waker {
     uintptr_t pawl_private[4];
 };

@@ -45,7 +45,7 @@ static void let_one_in(void *unused)
         return;
     written[0] = 1;
     let_in++;
-    pawl__waiter_grant(PAWL_CONTAINER_OF(node, struct waiter, link));
+    pawl__waiter_grant(PAWL_CONTAINER_OF(node, struct waiter, link), OUTCOME_GRANTED);
 }
 
 static void thread_is_granted(void)

@@ -1,0 +1,182 @@
+#include "sync/wait.h"
+
+#include "base/noise.h"
+#include "sched/poll.h"
+#include "sched/runtime.h"
+
+_Static_assert(sizeof(struct wait) <= sizeof(struct pawl_wait), "a wait fits into the public one");
+_Static_assert(_Alignof(struct wait) <= _Alignof(struct pawl_wait), "and is aligned in it");
+
+static int begin_locked(struct wait *wait, bool may_queue, struct claimed *claimed)
+{
+    int result = wait->kind->attempt(wait, claimed);
+    if (result != -EAGAIN || !may_queue)
+        return result;
+    pawl__waiter_init(&wait->waiter);
+    return wait->kind->queue(wait, claimed);
+}
+
+static int begin(struct wait *wait, bool may_queue)
+{
+    for (;;) {
+        struct claimed claimed = {NULL, NULL};
+        lock_acquire(wait->lock);
+        int result = begin_locked(wait, may_queue, &claimed);
+        lock_release(wait->lock);
+        noise_point("wait.begun");
+        if (claimed.first != NULL)
+            pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+        if (PAWL_LIKELY(result != WAIT_PREPARE))
+            return result;
+        if ((result = wait->kind->prepare(wait)) != 0)
+            return result;
+    }
+}
+
+int pawl__wait_begin(struct wait *wait)
+{
+    return begin(wait, true);
+}
+
+int pawl__wait_attempt(struct wait *wait)
+{
+    return begin(wait, false);
+}
+
+bool pawl__wait_withdraw(struct wait *wait)
+{
+    struct claimed claimed = {NULL, NULL};
+    lock_acquire(wait->lock);
+    bool linked = list_linked(&wait->waiter.link);
+    if (linked) {
+        list_remove(&wait->waiter.link);
+        if (wait->kind->withdrawn != NULL)
+            wait->kind->withdrawn(wait, &claimed);
+    }
+    lock_release(wait->lock);
+    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    return linked;
+}
+
+static int result_of(const struct wait *wait)
+{
+    int outcome = waiter_outcome(&wait->waiter);
+    return outcome < 0 ? outcome : 0;
+}
+
+int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
+{
+    int error;
+    if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
+        error = -ETIMEDOUT;
+    else
+        error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
+    noise_point("waiter.granted.ended");
+    if (error == 0)
+        return result_of(wait);
+    if (pawl__wait_withdraw(wait))
+        return error;
+    pawl__waiter_wait(&wait->waiter, PAWL_NEVER, false);
+    return result_of(wait);
+}
+
+int pawl__wait(struct wait *wait, uint64_t deadline_ns)
+{
+    int result = pawl__wait_begin(wait);
+    return result == WAIT_QUEUED ? pawl__wait_end(wait, deadline_ns) : result;
+}
+
+/* ---- poll forms ---- */
+
+int pawl__poll_belongs(const struct pawl_context *cx)
+{
+    return cx == NULL || cx->task != current_task() ? -EINVAL : 0;
+}
+
+int pawl__poll_allowed(const struct pawl_context *cx)
+{
+    int error = pawl__poll_belongs(cx);
+    return error != 0 ? error : pawl__interruption(cx->task);
+}
+
+int pawl__poll_enter(const struct pawl_context *cx)
+{
+    int error = pawl__poll_allowed(cx);
+    if (error != 0 || --pawl__current()->worker->budget > 0)
+        return error;
+    pawl__task_wake(cx->task);
+    return POLL_LATER;
+}
+
+static enum pawl_poll ready(struct wait *wait, int *status, int result)
+{
+    wait->kind = NULL;
+    *status = result;
+    return PAWL_READY;
+}
+
+enum pawl_poll pawl__wait_poll_first(struct wait *wait, const struct wait *request, int *status)
+{
+    *wait = *request;
+    int result = pawl__wait_begin(wait);
+    return result == WAIT_QUEUED ? PAWL_PENDING : ready(wait, status, result);
+}
+
+static enum pawl_poll poll_pending(struct wait *wait, int *status)
+{
+    int error;
+    if (waiter_outcome(&wait->waiter) != OUTCOME_NONE)
+        return ready(wait, status, result_of(wait));
+    if ((error = pawl__interruption(wait->waiter.task)) == 0)
+        return PAWL_PENDING;
+    if (pawl__wait_withdraw(wait))
+        return ready(wait, status, error);
+    pawl__waiter_await_grant(&wait->waiter);
+    return ready(wait, status, result_of(wait));
+}
+
+enum pawl_poll pawl__wait_poll_again(struct wait *wait, const struct wait *request, int *status)
+{
+    if (wait->kind == request->kind && wait->object == request->object && wait->waiter.task == current_task())
+        return poll_pending(wait, status);
+    *status = -EINVAL;
+    return PAWL_READY;
+}
+
+enum pawl_poll pawl__wait_poll(struct pawl_wait *public, const struct wait *request, struct pawl_context *cx,
+                               int *status)
+{
+    struct wait *wait = wait_private(public);
+    if (wait->kind != NULL)
+        return pawl__wait_poll_again(wait, request, status);
+    if ((*status = pawl__poll_enter(cx)) != 0)
+        return *status == POLL_LATER ? PAWL_PENDING : PAWL_READY;
+    return pawl__wait_poll_first(wait, request, status);
+}
+
+void pawl_wait_init(struct pawl_wait *wait)
+{
+    if (wait != NULL)
+        *wait = (struct pawl_wait)PAWL_WAIT_INITIALIZER;
+}
+
+int pawl_wait_cancel(struct pawl_wait *public)
+{
+    if (public == NULL)
+        return -EINVAL;
+    struct wait *wait = wait_private(public);
+    const struct wait_kind *kind = wait->kind;
+    if (kind == NULL)
+        return 0;
+    bool withdrawn = pawl__wait_withdraw(wait);
+    wait->kind = NULL;
+    if (withdrawn)
+        return 0;
+    pawl__waiter_await_grant(&wait->waiter);
+    if (result_of(wait) < 0)
+        return 0;
+    if (kind->pass_on == NULL)
+        return -EALREADY;
+    kind->pass_on(wait);
+    return 0;
+}
