@@ -205,6 +205,7 @@ int pawl_block(pawl_task_fn *fn, void *arg, void **result)
         job.value = fn(arg);
     } else {
         struct pawl_runtime *rt = current->runtime;
+        struct pawl_task *task = current->task;
         int error = pawl__await_allowed(rt);
         if (error != 0)
             return error;
@@ -213,7 +214,7 @@ int pawl_block(pawl_task_fn *fn, void *arg, void **result)
         error = run_job(rt, &job);
         fetch_add_seq_cst_u64(&rt->blocking.calls, UINT64_MAX);
         if (error != 0)
-            return error;
+            return pawl__cut_short(task, error);
     }
     if (result != NULL)
         *result = job.value;

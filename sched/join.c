@@ -155,15 +155,16 @@ int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)
     if (task == NULL)
         return -EINVAL;
     struct current *current = pawl__current();
-    if (current != NULL && (current->in_callback || current->task == task))
+    struct pawl_task *self = current == NULL ? NULL : current->task;
+    if (self == task || (current != NULL && current->in_callback))
         return -EDEADLK;
-    int error = current == NULL || current->task == NULL ? 0 : pawl__interruption(current->task);
+    int error = self == NULL ? 0 : pawl__interruption(self);
     if (error == 0 && task_life(task) == TASK_FINISHED)
         pawl__spend_budget();
     else if (error == 0 && (error = usable_or_finished(task)) == 0)
         error = await_end(task, deadline_ns);
     if (error != 0)
-        return error;
+        return pawl__cut_short(self, error);
     if (result != NULL)
         *result = task->value;
     pawl__task_unref(task);

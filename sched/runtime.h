@@ -105,9 +105,6 @@ static inline void runtime_count_finished(struct pawl_runtime *rt, struct worker
 /* Tasks spawned and not finished; exact if nothing goes on meanwhile, 0 only if there was a moment without any. */
 uint64_t pawl__runtime_live_tasks(struct pawl_runtime *rt);
 
-/* Why the calling task's suspending calls are to return now: -ESHUTDOWN, -ECANCELED, 0: go on. */
-int pawl__interruption(const struct pawl_task *task);
-
 /* Ends all threads: nothing is left to do. */
 void pawl__runtime_stop(struct pawl_runtime *rt);
 

@@ -6,16 +6,24 @@
 #include <time.h>
 
 #include "base/noise.h"
-#include "sched/join.h"
-#include "sched/timers.h"
+#include "sched/timeout.h"
 
-int pawl__interruption(const struct pawl_task *task)
+static int cancellation(const struct pawl_task *task)
 {
     if (task->shields > 0)
         return 0;
     if (runtime_phase(task->runtime) >= PHASE_CANCELLING)
         return -ESHUTDOWN;
     return task_is_cancelled(task) ? -ECANCELED : 0;
+}
+
+int pawl__interruption(struct pawl_task *task)
+{
+    int error = cancellation(task);
+    struct timeout *timeout = timeout_in_force(task);
+    if (error != 0 || PAWL_LIKELY(timeout == NULL))
+        return error;
+    return pawl__alarm_rang(&timeout->alarm, task) ? -ETIME : 0;
 }
 
 int pawl__await_allowed(const struct pawl_runtime *rt)
@@ -28,7 +36,8 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
         return 0;
     if (current->in_callback)
         return -EDEADLK;
-    return current->task == NULL ? 0 : pawl__interruption(current->task);
+    struct pawl_task *task = current->task;
+    return task == NULL ? 0 : pawl__cut_short(task, pawl__interruption(task));
 }
 
 int pawl__await_enter(void)
@@ -52,51 +61,6 @@ void pawl__spend_budget(void)
     pawl__task_yield(current->task);
 }
 
-/* ---- the alarm of a suspended task: a timer entry on its stack, whose waker holds a reference ---- */
-
-static void wake_sleeper(void *target)
-{
-    struct pawl_task *task = target;
-    pawl__task_wake(task);
-    pawl__task_unref(task);
-}
-
-struct alarm {
-    struct timer_entry entry;
-    uint64_t deadline_ns; /* PAWL_NEVER: none, the entry is not in use */
-};
-
-static void alarm_start(struct alarm *alarm, struct pawl_task *task, uint64_t deadline_ns)
-{
-    alarm->deadline_ns = deadline_ns;
-    if (deadline_ns == PAWL_NEVER)
-        return;
-    entry_init_waker(&alarm->entry, (struct waker){.wake = wake_sleeper, .target = task});
-    task_ref(task);
-    pawl__entry_arm(task->runtime, &alarm->entry, deadline_ns);
-}
-
-static void alarm_stop(struct alarm *alarm, struct pawl_task *task)
-{
-    if (alarm->deadline_ns != PAWL_NEVER && pawl__entry_cancel(task->runtime, &alarm->entry))
-        pawl__task_unref(task);
-}
-
-/* Has the deadline passed? An alarm that shutdown has completed before its time is started again, for a task that is
- * shielded and sleeps on. */
-static bool alarm_rang(struct alarm *alarm, struct pawl_task *task)
-{
-    if (alarm->deadline_ns == PAWL_NEVER)
-        return false;
-    uint64_t cell = entry_cell(&alarm->entry);
-    if (cell_pending(cell))
-        return false;
-    if (cell == CELL_FIRED || clock_now_ns(&task->runtime->clock) >= alarm->deadline_ns)
-        return true;
-    alarm_start(alarm, task, alarm->deadline_ns);
-    return false;
-}
-
 /* ---- suspending ---- */
 
 static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
@@ -105,10 +69,10 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
     for (;;) {
         if (done(task, context))
             return 0;
-        int error = interruptible ? pawl__interruption(task) : 0;
+        int error = interruptible ? cancellation(task) : 0;
         if (error != 0)
             return error;
-        if (alarm_rang(alarm, task))
+        if (pawl__alarm_rang(alarm, task))
             return -ETIMEDOUT;
         noise_point("task.state.not_done");
         pawl__task_suspend(task);
@@ -118,10 +82,15 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible)
 {
+    struct timeout *timeout = interruptible ? timeout_in_force(task) : NULL;
+    if (timeout != NULL && timeout->alarm.deadline_ns < deadline_ns) { /* its alarm rings first: no other is needed */
+        int error = suspend_loop(task, done, context, &timeout->alarm, true);
+        return error == -ETIMEDOUT ? -ETIME : error;
+    }
     struct alarm alarm;
-    alarm_start(&alarm, task, deadline_ns);
+    pawl__alarm_start(&alarm, task, deadline_ns);
     int error = suspend_loop(task, done, context, &alarm, interruptible);
-    alarm_stop(&alarm, task);
+    pawl__alarm_stop(&alarm, task);
     return error;
 }
 
@@ -147,11 +116,12 @@ int pawl_sleep_until(uint64_t deadline_ns)
     struct current *current = pawl__current();
     if (current == NULL || (current->task == NULL && !current->in_callback))
         return sleep_thread(deadline_ns);
+    struct pawl_task *task = current->task;
     int error = pawl__await_allowed(current->runtime);
     if (error != 0)
         return error;
-    error = pawl__suspend_while_not(current->task, never_done, NULL, deadline_ns, true);
-    return error == -ETIMEDOUT ? 0 : error;
+    error = pawl__suspend_while_not(task, never_done, NULL, deadline_ns, true);
+    return error == -ETIMEDOUT ? 0 : pawl__cut_short(task, error);
 }
 
 int pawl_sleep(uint64_t duration_ns)
@@ -184,7 +154,7 @@ int pawl_suspend_until(uint64_t deadline_ns)
         pawl__spend_budget();
         return 0;
     }
-    return pawl__suspend_while_not(task, take_permit, NULL, deadline_ns, true);
+    return pawl__cut_short(task, pawl__suspend_while_not(task, take_permit, NULL, deadline_ns, true));
 }
 
 int pawl_yield(void)
@@ -199,13 +169,13 @@ int pawl_yield(void)
     if (error != 0)
         return error;
     pawl__task_yield(task);
-    return pawl__interruption(task);
+    return pawl__cut_short(task, pawl__interruption(task));
 }
 
 bool pawl_cancelled(void)
 {
     struct pawl_task *task = current_task();
-    return task != NULL && pawl__interruption(task) != 0;
+    return task != NULL && cancellation(task) != 0;
 }
 
 void pawl_shield_begin(void)

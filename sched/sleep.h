@@ -4,13 +4,24 @@
 
 #include "sched/runtime.h"
 
+/* Why the calling task's suspending calls are to return now, 0: go on. -ESHUTDOWN, -ECANCELED, or -ETIME: the deadline
+ * of a pawl_timeout around them. */
+int pawl__interruption(struct pawl_task *task);
+
+/* What each public call makes of the error that it is about to return from the functions below and above: notes for the
+ * task's pawl_timeout what it was that cut the call short, and returns what the user is to see (-ETIMEDOUT for -ETIME,
+ * others as they are). A call that goes on in spite of an error, since its outcome is on the way, does not come here.
+ * task NULL: a plain thread. Twice does no harm. */
+int pawl__cut_short(struct pawl_task *task, int error);
+
 /* Suspends the calling task until done(task, context): 0; or, in this precedence, if interruptible -ESHUTDOWN or
- * -ECANCELED, or at the deadline -ETIMEDOUT. done is asked first, and again after each wake. */
+ * -ECANCELED, or at the deadline -ETIMEDOUT, or if interruptible at an earlier one of a pawl_timeout -ETIME. done is
+ * asked first, and again after each wake. */
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
 
-/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback; a task's pending interruption;
- * -EPERM after fork. */
+/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback; a task's pending interruption,
+ * as by pawl__cut_short; -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it

@@ -50,6 +50,7 @@ static int fill_header(struct pawl_runtime *rt, const struct pawl_task_options *
     task->runtime = rt;
     task->worker = -1;
     task->shields = 0;
+    task->timeout = NULL;
     task->name[0] = '\0';
     return o == NULL ? 0 : apply_options(rt, o, task);
 }

@@ -52,6 +52,7 @@ struct pawl_task {
     void *value;                  /* T argument, then result */
     struct stack *stack;          /* Q NULL: none yet */
     struct pawl_runtime *runtime; /* C not to be touched once FINISHED, unless in it */
+    struct timeout *timeout;      /* T the innermost, or NULL */
     struct list waiters;          /* L struct waiter; valid if TASK_HAS_WAITERS */
     struct lock lock;             /*   nests in nothing, nothing nests in it */
     int32_t worker;               /* C the only one that may run it, -1: any */

@@ -1,9 +1,10 @@
 /* Tasks: functions on stacks of their own that may suspend anywhere.
  *
  * A suspending call returns, in this order of precedence, -ESHUTDOWN (the runtime is cancelling everything),
- * -ECANCELED (its task was cancelled) or -ETIMEDOUT (its deadline passed), on entry and on wake; on wake an outcome
- * already obtained wins. From a timer callback it returns -EDEADLK, always. Cancellation is sticky: once a task is
- * cancelled each of its suspending calls says so until it ends, but for those between pawl_shield_begin and _end.
+ * -ECANCELED (its task was cancelled) or -ETIMEDOUT (its deadline or that of a pawl_timeout around it passed), on
+ * entry and on wake; on wake an outcome already obtained wins. From a timer callback it returns -EDEADLK, always.
+ * Cancellation is sticky: once a task is cancelled each of its suspending calls says so until it ends, but for those
+ * between pawl_shield_begin and _end.
  *
  * Across a suspension a task may change threads: errno, the address of a _Thread_local, a held pthread mutex or RCU
  * read section do not survive it. Workers block all asynchronous signals. C++ exceptions must not leave a task.
@@ -61,8 +62,8 @@ PAWL_API int pawl_task_cancel(struct pawl_task *task);
 /* Is the calling task's cancellation, or its runtime's, pending and not shielded? false outside a task. */
 PAWL_API bool pawl_cancelled(void);
 
-/* Between the two the calling task's suspending calls are not cut short by cancellation or shutdown, so that clean-up
- * code can suspend. Shields nest. Outside a task: nothing. */
+/* Between the two the calling task's suspending calls are not cut short by cancellation, by shutdown, or by a
+ * pawl_timeout that began before them, so that clean-up code can suspend. Shields nest. Outside a task: nothing. */
 PAWL_API void pawl_shield_begin(void);
 PAWL_API void pawl_shield_end(void);
 

@@ -1,4 +1,4 @@
-/* Sleeps, timers in the caller's memory, and timers by id.
+/* Sleeps, deadlines around any call, timers in the caller's memory, and timers by id.
  *
  * A timer never fires early, and late by at most a tick and the operating system's wake-up on an idle machine. It has
  * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
@@ -16,6 +16,19 @@ PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
 /* Suspends for duration_ns, or until deadline_ns. */
 PAWL_API int pawl_sleep(uint64_t duration_ns);
 PAWL_API int pawl_sleep_until(uint64_t deadline_ns);
+
+/* Calls fn(arg) here, in the calling task, with a deadline duration_ns from now: once it has passed, each suspending
+ * call in fn returns -ETIMEDOUT, until fn returns. 0: it has passed already. They nest, the nearest deadline wins. It
+ * does not reach tasks that fn spawns, nor what is between pawl_shield_begin and _end; one begun between the two is
+ * honoured there.
+ *
+ * fn runs to its end in any case, and *result (unless NULL) is what it returned. The answer says what cut a suspending
+ * call in it short: -ESHUTDOWN or -ECANCELED; -ETIMEDOUT if only this deadline did; 0 if nothing did, even when late,
+ * or only the deadline of another pawl_timeout. A call with a deadline of its own that is not later ends by that one:
+ * it has not been cut short (pawl_sleep returns 0).
+ *
+ * -EINVAL outside a task or if fn is NULL, -EDEADLK from a timer callback: then fn is not called. */
+PAWL_API int pawl_timeout(uint64_t duration_ns, pawl_task_fn *fn, void *arg, void **result);
 
 /* In the caller's memory, which stays in place until the timer has fired or is cancelled. */
 struct pawl_timer {
