@@ -24,11 +24,9 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     int error = runtime_usable(rt);
     if (error != 0)
         return error;
-    if (current == NULL)
-        return 0;
-    if (current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
-    return current->task == NULL ? 0 : pawl__interruption(current->task);
+    return current == NULL || current->task == NULL ? 0 : pawl__interruption(current->task);
 }
 
 void pawl__spend_budget(void)
@@ -159,7 +157,7 @@ static bool take_permit(struct pawl_task *task, void *context)
 int pawl_suspend_until(uint64_t deadline_ns)
 {
     struct current *current = pawl__current();
-    if (current != NULL && current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
     if (current == NULL || current->task == NULL)
         return -EINVAL;

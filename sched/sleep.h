@@ -9,8 +9,8 @@
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
 
-/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback; a task's pending interruption;
- * -EPERM after fork. */
+/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback or a poll; a task's pending
+ * interruption; -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
 /* To be called where a suspending call finds no need to suspend: now and then it yields all the same, so that a task
