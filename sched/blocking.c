@@ -198,7 +198,7 @@ int pawl_block(pawl_task_fn *fn, void *arg, void **result)
     struct current *current = pawl__current();
     if (fn == NULL)
         return -EINVAL;
-    if (current != NULL && current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
     struct job job = {.fn = fn, .value = arg};
     if (current == NULL || current->task == NULL) {

@@ -17,7 +17,8 @@ struct current {
     struct pawl_runtime *runtime;
     struct worker *worker;  /* NULL: a blocking thread */
     struct pawl_task *task; /* running now, or NULL */
-    bool in_callback;       /* a timer callback may be running: suspending is -EDEADLK */
+    bool in_callback;       /* a timer callback may be running */
+    bool in_poll;           /* the task is stackless */
 };
 
 /* NULL: a thread of no runtime. */
@@ -33,6 +34,12 @@ static inline struct pawl_task *current_task(void)
 {
     struct current *current = pawl__current();
     return current == NULL ? NULL : current->task;
+}
+
+/* false: suspending calls return -EDEADLK. */
+static inline bool current_may_suspend(const struct current *current)
+{
+    return current == NULL || !(current->in_callback || current->in_poll);
 }
 
 /* The worker of `runtime` that is calling, or NULL. */

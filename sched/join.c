@@ -4,6 +4,7 @@
 
 #include "base/noise.h"
 #include "base/rcu.h"
+#include "sched/poll.h"
 #include "sched/runtime.h"
 #include "sched/sleep.h"
 
@@ -13,6 +14,8 @@ static void free_header(struct pawl_task *task)
 {
     struct slab *slab = pawl__slab_of(task);
     struct current *current = pawl__current();
+    if (PAWL_UNLIKELY(task_is_stackless(task)))
+        pawl__poll_free_copy(task);
     /* whoever walks over all headers passes it by, and reads nothing more of it; the next life's spawn overwrites it */
     store_release_u64(&task->state, TASK_FREE);
     if (current != NULL && current->worker != NULL && current->runtime->tasks == slab)
@@ -156,7 +159,7 @@ int pawl_join_until(struct pawl_task *task, uint64_t deadline_ns, void **result)
         return -EINVAL;
     struct current *current = pawl__current();
     struct pawl_task *self = current == NULL ? NULL : current->task;
-    if (self == task || (current != NULL && current->in_callback))
+    if (self == task || !current_may_suspend(current))
         return -EDEADLK;
     int error = self == NULL ? 0 : pawl__interruption(self);
     if (error == 0 && task_life(task) == TASK_FINISHED)
@@ -227,6 +230,12 @@ void pawl_self_waker(struct pawl_waker *out)
 {
     if (out != NULL)
         set_target(out, current_task());
+}
+
+void pawl_waker_from(struct pawl_waker *out, struct pawl_context *cx)
+{
+    if (out != NULL)
+        set_target(out, cx == NULL ? NULL : cx->task);
 }
 
 void pawl_waker_clone(struct pawl_waker *out, const struct pawl_waker *waker)

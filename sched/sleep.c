@@ -32,11 +32,9 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     int error = runtime_usable(rt);
     if (error != 0)
         return error;
-    if (current == NULL)
-        return 0;
-    if (current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
-    struct pawl_task *task = current->task;
+    struct pawl_task *task = current == NULL ? NULL : current->task;
     return task == NULL ? 0 : pawl__cut_short(task, pawl__interruption(task));
 }
 
@@ -50,7 +48,7 @@ int pawl__await_enter(void)
     if (error != 0 || task == NULL || --current->worker->budget > 0)
         return error;
     pawl__task_yield(task);
-    return pawl__interruption(task);
+    return pawl__cut_short(task, pawl__interruption(task));
 }
 
 void pawl__spend_budget(void)
@@ -142,7 +140,7 @@ static bool take_permit(struct pawl_task *task, void *context)
 int pawl_suspend_until(uint64_t deadline_ns)
 {
     struct current *current = pawl__current();
-    if (current != NULL && current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
     if (current == NULL || current->task == NULL)
         return -EINVAL;

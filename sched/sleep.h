@@ -20,8 +20,8 @@ int pawl__cut_short(struct pawl_task *task, int error);
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
 
-/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback; a task's pending interruption,
- * as by pawl__cut_short; -EPERM after fork. */
+/* May the caller wait for something of this runtime's? -EDEADLK from a timer callback or a poll; a task's pending
+ * interruption, as by pawl__cut_short; -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it

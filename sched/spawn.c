@@ -5,6 +5,7 @@
 
 #include "base/noise.h"
 #include "sched/join.h"
+#include "sched/poll.h"
 
 /* ---- creating ---- */
 
@@ -74,12 +75,39 @@ int pawl__task_create(struct pawl_runtime *rt, struct worker *worker, const stru
     return 0;
 }
 
+static int create_stackless(struct pawl_runtime *rt, struct worker *worker, pawl_poll_fn *poll, void *state,
+                            size_t copy_size, struct pawl_task **out)
+{
+    int error = stack_admit(&rt->stacks);
+    if (error != 0)
+        return error;
+    struct pawl_task *task = take_header(rt, worker);
+    if (task == NULL) {
+        stack_dismiss(&rt->stacks);
+        return -ENOMEM;
+    }
+    fill_header(rt, NULL, NULL, NULL, task);
+    task->poll = poll;
+    task->stack = TASK_STACKLESS;
+    error = pawl__poll_give_state(task, state, copy_size);
+    if (error != 0)
+        pawl__task_discard(rt, task);
+    else
+        *out = task;
+    return error;
+}
+
 void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 {
     struct worker *worker = current_worker_of(rt);
-    if (task->stack != NULL)
-        pawl__stack_destroy(&rt->stacks, task->stack);
-    stack_unreserve(&rt->stacks, worker == NULL ? NULL : &worker->stacks);
+    if (task_is_stackless(task)) {
+        pawl__poll_free_copy(task);
+        stack_dismiss(&rt->stacks);
+    } else {
+        if (task->stack != NULL)
+            pawl__stack_destroy(&rt->stacks, task->stack);
+        stack_unreserve(&rt->stacks, worker == NULL ? NULL : &worker->stacks);
+    }
     put_header(rt, worker, task);
 }
 
@@ -109,38 +137,81 @@ void pawl__task_start(struct pawl_runtime *rt, struct pawl_task *task)
     pawl__schedule(rt, worker, task);
 }
 
-int pawl_spawn_with(struct pawl_runtime *rt, const struct pawl_task_options *o, pawl_task_fn *fn, void *arg,
-                    struct pawl_task **out)
+/* Who spawns. */
+struct origin {
+    struct pawl_runtime *rt;
+    struct worker *worker; /* NULL: none of its */
+    bool inside;
+};
+
+static int find_origin(struct pawl_runtime *rt, struct origin *out)
 {
     struct current *current = pawl__current();
     if (rt == NULL && current != NULL)
         rt = current->runtime;
-    int error = fn == NULL ? -EINVAL : runtime_usable(rt);
+    int error = runtime_usable(rt);
     if (error != 0)
         return error;
     bool inside = current != NULL && current->runtime == rt;
-    struct worker *worker = inside ? current->worker : NULL;
-    struct pawl_task *task;
-    if (!runtime_accepts(rt, inside))
-        return -ESHUTDOWN;
-    if ((error = pawl__task_create(rt, worker, o, fn, arg, &task)) != 0)
-        return error;
-    announce(rt, worker, task, out == NULL ? 1 : 2);
+    *out = (struct origin){.rt = rt, .worker = inside ? current->worker : NULL, .inside = inside};
+    return runtime_accepts(rt, inside) ? 0 : -ESHUTDOWN;
+}
+
+/* Starts what was created, unless shutdown was quicker. */
+static int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
+{
+    struct pawl_runtime *rt = origin->rt;
+    announce(rt, origin->worker, task, out == NULL ? 1 : 2);
     noise_point("runtime.phase.counted");
     fence_light(&rt->fences); /* edge runtime.phase, step 2, and step 3: */
-    if (PAWL_UNLIKELY(!runtime_accepts(rt, inside))) {
-        take_back(rt, worker, task);
+    if (PAWL_UNLIKELY(!runtime_accepts(rt, origin->inside))) {
+        take_back(rt, origin->worker, task);
         return -ESHUTDOWN;
     }
     if (out != NULL)
         *out = task;
-    pawl__schedule(rt, worker, task);
+    pawl__schedule(rt, origin->worker, task);
     return 0;
+}
+
+int pawl_spawn_with(struct pawl_runtime *rt, const struct pawl_task_options *o, pawl_task_fn *fn, void *arg,
+                    struct pawl_task **out)
+{
+    struct origin origin;
+    struct pawl_task *task;
+    int error = fn == NULL ? -EINVAL : find_origin(rt, &origin);
+    if (error == 0)
+        error = pawl__task_create(origin.rt, origin.worker, o, fn, arg, &task);
+    return error != 0 ? error : launch(&origin, task, out);
 }
 
 int pawl_spawn(struct pawl_runtime *rt, pawl_task_fn *fn, void *arg, struct pawl_task **out)
 {
     return pawl_spawn_with(rt, NULL, fn, arg, out);
+}
+
+static int spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state, size_t copy_size,
+                      struct pawl_task **out)
+{
+    struct origin origin;
+    struct pawl_task *task;
+    int error = poll == NULL ? -EINVAL : find_origin(rt, &origin);
+    if (error == 0)
+        error = create_stackless(origin.rt, origin.worker, poll, state, copy_size, &task);
+    return error != 0 ? error : launch(&origin, task, out);
+}
+
+int pawl_spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state, struct pawl_task **out)
+{
+    return spawn_poll(rt, poll, state, 0, out);
+}
+
+int pawl_spawn_poll_copy(struct pawl_runtime *rt, pawl_poll_fn *poll, const void *state, size_t size,
+                         struct pawl_task **out)
+{
+    if (state == NULL || size == 0)
+        return -EINVAL;
+    return spawn_poll(rt, poll, (void *)(uintptr_t)state, size, out);
 }
 
 struct pawl_task *pawl_self(void)

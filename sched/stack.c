@@ -79,9 +79,14 @@ static bool add_arena_locked(struct stack_pool *pool)
     return true;
 }
 
+static bool limit_allows(const struct stack_pool *pool, uint64_t count)
+{
+    return pool->limit == 0 || pool->reserved + pool->stackless + count <= pool->limit;
+}
+
 static int reserve_locked(struct stack_pool *pool, uint64_t count)
 {
-    if (pool->limit != 0 && pool->reserved + count > pool->limit)
+    if (!limit_allows(pool, count))
         return -EAGAIN;
     while (pool->reserved + count + pool->slack > pool->mapped)
         if (!add_arena_locked(pool))
@@ -110,6 +115,22 @@ void pawl__stack_unreserve_slow(struct stack_pool *pool, struct stack_cache *cac
     lock_release(&pool->lock);
     if (stock > 0)
         cache->credits -= stock;
+}
+
+int pawl__stack_admit_slow(struct stack_pool *pool)
+{
+    lock_acquire(&pool->lock);
+    bool allowed = limit_allows(pool, 1);
+    pool->stackless += allowed;
+    lock_release(&pool->lock);
+    return allowed ? 0 : -EAGAIN;
+}
+
+void pawl__stack_dismiss_slow(struct stack_pool *pool)
+{
+    lock_acquire(&pool->lock);
+    pool->stackless--;
+    lock_release(&pool->lock);
 }
 
 /* ---- stacks ---- */

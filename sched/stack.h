@@ -52,6 +52,7 @@ struct stack_pool {
     unsigned hot_count;              /* L */
     struct stack_arena *arenas;      /* L newest first */
     uint64_t mapped, reserved;       /* L */
+    uint64_t stackless;              /* L tasks that only count toward the limit; not counted if there is none */
     bool no_guard_advice;            /* L the kernel does not know MADV_GUARD_INSTALL */
 };
 
@@ -86,6 +87,21 @@ static inline void stack_unreserve(struct stack_pool *pool, struct stack_cache *
         pawl__stack_unreserve_slow(pool, cache);
     else
         cache->credits++;
+}
+
+/* A task that needs no stack but counts toward the limit. -EAGAIN: the limit. */
+int pawl__stack_admit_slow(struct stack_pool *pool);
+void pawl__stack_dismiss_slow(struct stack_pool *pool);
+
+static inline int stack_admit(struct stack_pool *pool)
+{
+    return PAWL_LIKELY(pool->limit == 0) ? 0 : pawl__stack_admit_slow(pool);
+}
+
+static inline void stack_dismiss(struct stack_pool *pool)
+{
+    if (PAWL_UNLIKELY(pool->limit != 0))
+        pawl__stack_dismiss_slow(pool);
 }
 
 /* A stack for a reservation. NULL: the kernel had no memory for its guard; try again later. */

@@ -42,15 +42,21 @@ enum task_life { TASK_FREE, TASK_SCHEDULED, TASK_RUNNING, TASK_SUSPENDED, TASK_F
 #define TASK_HAS_WAITERS UINT64_C(64) /* set under lock; the finisher must look */
 #define TASK_REF UINT64_C(256)
 
-enum { TASK_NAME_SIZE = 16 };
+enum { TASK_SIZE = 128, TASK_NAME_SIZE = 16, TASK_ROOM_SIZE = 32 };
+
+/* In place of a stack: the task is stackless, for good. */
+#define TASK_STACKLESS ((struct stack *)(uintptr_t)1)
 
 /* Access: C constant while it lives, A any thread atomic, L(lock), T the task itself, Q whoever queues or runs it */
 struct pawl_task {
-    struct fifo_node link;        /* Q in the injection queue or an inbox; slab's first word when free */
-    pawl_task_fn *fn;             /* C slab's second word when free */
+    struct fifo_node link; /* Q in the injection queue or an inbox; slab's first word when free */
+    union {
+        pawl_task_fn *fn;   /* C slab's second word when free */
+        pawl_poll_fn *poll; /* C of a stackless task */
+    };
     PAWL_ATOMIC(uint64_t) state;  /* A */
-    void *value;                  /* T argument, then result */
-    struct stack *stack;          /* Q NULL: none yet */
+    void *value;                  /* T argument, then result; C state of a stackless task */
+    struct stack *stack;          /* Q NULL: none yet; TASK_STACKLESS */
     struct pawl_runtime *runtime; /* C not to be touched once FINISHED, unless in it */
     struct timeout *timeout;      /* T the innermost, or NULL */
     struct list waiters;          /* L struct waiter; valid if TASK_HAS_WAITERS */
@@ -58,11 +64,19 @@ struct pawl_task {
     int32_t worker;               /* C the only one that may run it, -1: any */
     uint32_t shields;             /* T */
     char name[TASK_NAME_SIZE];    /* C */
+    union task_room {             /* of a stackless task whose state is: */
+        max_align_t aligned;
+        unsigned char copy[TASK_ROOM_SIZE]; /* T a copy that fits in here */
+        size_t copy_size;                   /* C a copy elsewhere; 0: the caller's */
+    } room;
 };
 
-_Static_assert(sizeof(struct pawl_task) <= 128, "a task header is at most two cache lines");
+_Static_assert(sizeof(struct pawl_task) == TASK_SIZE, "a task header is two cache lines");
 
-enum { TASK_SIZE = 128 };
+static inline bool task_is_stackless(const struct pawl_task *task)
+{
+    return task->stack == TASK_STACKLESS;
+}
 
 static inline enum task_life task_life(const struct pawl_task *task)
 {

@@ -6,6 +6,7 @@
 
 #include "base/noise.h"
 #include "sched/join.h"
+#include "sched/poll.h"
 #include "sched/runtime.h"
 
 /* ---- making tasks available ---- */
@@ -167,15 +168,20 @@ void pawl__worker_look_at_clock(struct worker *worker)
 
 /* ---- running a task ---- */
 
-/* RUNNING -> FINISHED, when nothing of the task is on its stack any more; the stack is not the task's from here on.
- * current.task is NULL: what wakes up goes to the ring. */
+/* RUNNING -> FINISHED. current.task is NULL: what wakes up goes to the ring. */
+static void end(struct worker *worker, struct pawl_task *task)
+{
+    if (pawl__task_finish(task))
+        share(worker);
+    runtime_count_finished(worker->runtime, worker);
+}
+
+/* Ends it, when nothing of the task is on its stack any more; the stack is not the task's from here on. */
 static void finish(struct worker *worker, struct pawl_task *task)
 {
     stack_unreserve(&worker->runtime->stacks, &worker->stacks);
     task->stack = NULL;
-    if (pawl__task_finish(task))
-        share(worker);
-    runtime_count_finished(worker->runtime, worker);
+    end(worker, task);
 }
 
 static void begin(struct worker *worker, struct pawl_task *task)
@@ -252,8 +258,32 @@ static void after_run(struct worker *worker, enum context_reason reason)
     }
 }
 
+/* A stackless task: one call, on the home stack. */
+static void run_poll(struct worker *worker, struct pawl_task *task)
+{
+    begin(worker, task);
+    worker->current.in_poll = true;
+    bool ended = pawl__poll(task);
+    worker->current.in_poll = false;
+    noise_point("task.state.polled");
+    worker->current.task = NULL;
+    if (ended) {
+        stack_dismiss(&worker->runtime->stacks);
+        end(worker, task);
+    } else if (task_suspend(task)) {
+        pawl__schedule(worker->runtime, worker, task);
+        share(worker);
+    }
+    if (--worker->until_clock == 0)
+        pawl__worker_look_at_clock(worker);
+}
+
 static void run(struct worker *worker, struct pawl_task *task)
 {
+    if (task_is_stackless(task)) {
+        run_poll(worker, task);
+        return;
+    }
     if ((task->stack == NULL || task->stack->context.suspended == NULL) && !give_stack(worker, task)) {
         pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */
         return;

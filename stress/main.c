@@ -11,7 +11,8 @@ static const struct scenario *const scenarios[] = {
     &stress_block_pool,       &stress_after_cancel, &stress_idle_quiet,
     &stress_cancel_sync_free, &stress_steal_storm,  &stress_park_storm,
     &stress_clock_jump,       &stress_oom,          &stress_thread_exhaustion,
-    &stress_fd_exhaustion,    &stress_timeouts,     NULL,
+    &stress_fd_exhaustion,    &stress_timeouts,     &stress_poll_storm,
+    NULL,
 };
 
 /* ---- rounds ---- */

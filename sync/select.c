@@ -317,7 +317,7 @@ static int end(const struct selection *s)
     noise_point("waiter.chosen.ended");
     if (error != 0 && choose_nobody(s)) {
         withdraw_all(s);
-        return error == -ETIMEDOUT ? s->at_deadline : error;
+        return error == -ETIMEDOUT ? s->at_deadline : pawl__cut_short(lead->task, error);
     }
     if (error != 0)
         pawl__waiter_wait(lead, PAWL_NEVER, false);

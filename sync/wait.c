@@ -75,7 +75,7 @@ int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
     if (error == 0)
         return result_of(wait);
     if (pawl__wait_withdraw(wait))
-        return error;
+        return pawl__cut_short(wait->waiter.task, error);
     pawl__waiter_wait(&wait->waiter, PAWL_NEVER, false);
     return result_of(wait);
 }
