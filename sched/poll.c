@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "sched/sleep.h"
+
 bool pawl__poll(struct pawl_task *task)
 {
     task->shields = 0; /* one left open would keep shutdown waiting for good */

@@ -42,7 +42,7 @@ enum task_life { TASK_FREE, TASK_SCHEDULED, TASK_RUNNING, TASK_SUSPENDED, TASK_F
 #define TASK_HAS_WAITERS UINT64_C(64) /* set under lock; the finisher must look */
 #define TASK_REF UINT64_C(256)
 
-enum { TASK_SIZE = 128, TASK_NAME_SIZE = 16, TASK_ROOM_SIZE = 32 };
+enum { TASK_SIZE = 128, TASK_NAME_SIZE = 16, TASK_ROOM_SIZE = 16 };
 
 /* In place of a stack: the task is stackless, for good. */
 #define TASK_STACKLESS ((struct stack *)(uintptr_t)1)
@@ -65,9 +65,8 @@ struct pawl_task {
     uint32_t shields;             /* T */
     char name[TASK_NAME_SIZE];    /* C */
     union task_room {             /* of a stackless task whose state is: */
-        max_align_t aligned;
-        unsigned char copy[TASK_ROOM_SIZE]; /* T a copy that fits in here */
-        size_t copy_size;                   /* C a copy elsewhere; 0: the caller's */
+        _Alignas(max_align_t) unsigned char copy[TASK_ROOM_SIZE]; /* T a copy that fits in here */
+        size_t copy_size;                                         /* C a copy elsewhere; 0: the caller's */
     } room;
 };
 

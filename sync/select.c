@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "sched/alarm.h"
 #include "sched/join.h"
+#include "sched/poll.h"
 #include "sched/runtime.h"
 #include "sync/channel.h"
 #include "sync/notify.h"

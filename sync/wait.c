@@ -1,6 +1,7 @@
 #include "sync/wait.h"
 
 #include "base/noise.h"
+#include "sched/join.h"
 #include "sched/poll.h"
 #include "sched/runtime.h"
 
