@@ -6,7 +6,7 @@
 
 struct pawl_task;
 
-/* RUNNING -> FINISHED: wakes the waiters and gives up the runtime's reference. true: there were waiters. */
+/* AWAKE -> FINISHED: wakes the waiters and gives up the runtime's reference. true: there were waiters. */
 bool pawl__task_finish(struct pawl_task *task);
 
 void pawl__task_unref(struct pawl_task *task);

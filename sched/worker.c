@@ -167,7 +167,7 @@ void pawl__worker_look_at_clock(struct worker *worker)
 
 /* ---- running a task ---- */
 
-/* RUNNING -> FINISHED, when nothing of the task is on its stack any more; the stack is not the task's from here on.
+/* AWAKE -> FINISHED, when nothing of the task is on its stack any more; the stack is not the task's from here on.
  * current.task is NULL: what wakes up goes to the ring. */
 static void finish(struct worker *worker, struct pawl_task *task)
 {
