@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/sleep.h"
 
@@ -45,9 +44,5 @@ void pawl__waiter_grant(struct waiter *waiter)
         pawl__wake_one(&waiter->granted);       /* an address only: the waiter may be gone */
         return;
     }
-    task_ref(task); /* it lives as long as it waits; after the grant only our reference keeps it */
-    store_release_u32(&waiter->granted, 1);
-    noise_point("waiter.granted.stored");
-    pawl__task_wake(task);
-    pawl__task_unref(task);
+    pawl__task_grant(task, &waiter->granted, 1);
 }
