@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/backoff.h"
-#include "base/noise.h"
 #include "sched/join.h"
 #include "sched/sleep.h"
 
@@ -52,11 +51,7 @@ void pawl__waiter_grant(struct waiter *waiter, int outcome)
         pawl__wake_one(&lead->outcome);                       /* an address only: the waiter may be gone */
         return;
     }
-    task_ref(task); /* it lives as long as it waits; after the grant only our reference keeps it */
-    store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
-    noise_point("waiter.granted.stored");
-    pawl__task_wake(task);
-    pawl__task_unref(task);
+    pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
 }
 
 void pawl__waiters_grant(struct claimed *claimed, int outcome)
