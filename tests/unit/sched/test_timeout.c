@@ -611,6 +611,25 @@ static void *expect_cancellation_first(void *arg)
     return arg;
 }
 
+/* A shield opened for a while: cancellation comes first, whichever was last. */
+static void *cancelled_then_cut(void *arg)
+{
+    pawl_shield_end();
+    CHECK_EQ(pawl_yield(), -ECANCELED);
+    pawl_shield_begin();
+    CHECK_EQ(pawl_yield(), -ETIMEDOUT);
+    return arg;
+}
+
+static void *expect_cancellation_last(void *arg)
+{
+    cancel_itself(arg);
+    pawl_shield_begin();
+    in_timeout(0, cancelled_then_cut, arg, -ECANCELED);
+    pawl_shield_end();
+    return arg;
+}
+
 static void *expect_nothing_cut(void *arg)
 {
     in_timeout(0, cancel_itself, arg, 0);
@@ -621,6 +640,7 @@ Test(timeout, gives_cancellation_the_precedence_if_it_cut_something_short)
 {
     struct pawl_runtime *rt = start(2);
     run(rt, expect_cancellation_first, NULL);
+    run(rt, expect_cancellation_last, NULL);
     run(rt, expect_nothing_cut, NULL);
     finish(rt);
 }
