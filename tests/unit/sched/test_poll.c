@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "sched/task.h"
 
 static struct pawl_task *spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state)
 {
@@ -627,7 +628,7 @@ Test(poll, keeps_a_copy_of_any_size_aligned_and_in_place_until_the_last_handle_g
         cr_assert_eq(pawl_runtime_wait_idle(rt, in_ns(PATIENCE_NS)), 0); /* the worker has let go of it */
         uint64_t before = load_acquire_u64(&allocator.live);
         pawl_detach(task);
-        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > 32));
+        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > TASK_ROOM_SIZE));
     }
     finish(rt);
     cr_assert_eq(load_acquire_u64(&allocator.live), 0);
