@@ -394,6 +394,7 @@ static enum pawl_poll try_to_suspend(struct pawl_context *cx, void *state)
     CHECK_EQ(pawl_join(finished, NULL), -EDEADLK);
     CHECK_EQ(pawl_join_until(pawl_self(), 0, NULL), -EDEADLK);
     CHECK_EQ(pawl_block(return_arg, NULL, NULL), -EDEADLK);
+    CHECK_EQ(pawl_timeout(HOUR_NS, return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_run(pawl_current(), return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_shutdown(pawl_current(), 0), -EDEADLK);
     return PAWL_READY;
