@@ -27,7 +27,7 @@ PAWL_API int pawl_sleep_until(uint64_t deadline_ns);
  * or only the deadline of another pawl_timeout. A call with a deadline of its own that is not later ends by that one:
  * it has not been cut short (pawl_sleep returns 0).
  *
- * -EINVAL outside a task or if fn is NULL, -EDEADLK from a timer callback: then fn is not called. */
+ * -EINVAL outside a task or if fn is NULL, -EDEADLK from a timer callback or a poll: then fn is not called. */
 PAWL_API int pawl_timeout(uint64_t duration_ns, pawl_task_fn *fn, void *arg, void **result);
 
 /* In the caller's memory, which stays in place until the timer has fired or is cancelled. */
