@@ -243,6 +243,33 @@ Test(timeout, that_cut_nothing_short_is_none_even_when_late)
     finish(rt);
 }
 
+static void *spin_then(void *fn)
+{
+    spin_past_deadline(NULL);
+    return ((pawl_task_fn *)fn)(NULL);
+}
+
+static void *sleep_for_no_time(void *arg)
+{
+    (void)arg;
+    return pointer_of(pawl_sleep(0));
+}
+
+static void *expect_late_and_cut(void *arg)
+{
+    CHECK_EQ(in_timeout(PAWL_MS(1), spin_then, (void *)yield_once, -ETIMEDOUT), -ETIMEDOUT);
+    CHECK_EQ(in_timeout(PAWL_MS(1), spin_then, (void *)sleep_for_no_time, -ETIMEDOUT), -ETIMEDOUT);
+    CHECK_EQ(in_timeout(PAWL_MS(1), spin_then, (void *)suspend_for_ever, -ETIMEDOUT), -ETIMEDOUT);
+    return arg;
+}
+
+Test(timeout, cuts_short_whatever_suspends_after_it_although_no_timer_was_served)
+{
+    struct pawl_runtime *rt = start(1);
+    run(rt, expect_late_and_cut, NULL);
+    finish(rt);
+}
+
 static void *spin_in_blocking_function(void *arg)
 {
     CHECK_EQ(pawl_sleep(PAWL_MS(3)), 0); /* as a plain thread */
