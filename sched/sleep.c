@@ -160,6 +160,16 @@ int pawl_suspend_until(uint64_t deadline_ns)
     return pawl__cut_short(task, pawl__suspend_while_not(task, take_permit, NULL, deadline_ns, true));
 }
 
+/* As pawl__interruption, of a call that does not wait until an alarm rings: on a busy worker it may ring late. */
+static int interruption_by_clock(struct pawl_task *task)
+{
+    int error = pawl__interruption(task);
+    struct timeout *timeout = timeout_in_force(task);
+    if (error != 0 || PAWL_LIKELY(timeout == NULL))
+        return error;
+    return clock_now_ns(&task->runtime->clock) >= timeout->alarm.deadline_ns ? -ETIME : 0;
+}
+
 int pawl_yield(void)
 {
     struct current *current = pawl__current();
@@ -172,7 +182,7 @@ int pawl_yield(void)
     if (error != 0)
         return error;
     pawl__task_yield(task);
-    return pawl__cut_short(task, pawl__interruption(task));
+    return pawl__cut_short(task, interruption_by_clock(task));
 }
 
 bool pawl_cancelled(void)
