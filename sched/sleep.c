@@ -164,7 +164,9 @@ int pawl_suspend_until(uint64_t deadline_ns)
     if (current == NULL || current->task == NULL)
         return -EINVAL;
     struct pawl_task *task = current->task;
-    int error = pawl__await_allowed(task->runtime);
+    int error = runtime_usable(task->runtime);
+    if (error == 0)
+        error = pawl__interruption(task);
     if (error != 0)
         return error;
     if (take_permit(task, NULL)) {
