@@ -1,15 +1,17 @@
 #include "sched/current.h"
 
-static _Thread_local struct current *thread_current;
+_Thread_local struct current *pawl__thread_current;
 
+#ifndef __x86_64__
 __attribute__((noinline)) struct current *pawl__current(void)
 {
     /* keeps the compiler from seeing that two calls give the same */
     __asm__ volatile("");
-    return thread_current;
+    return pawl__thread_current;
 }
+#endif
 
 void pawl__current_set(struct current *current)
 {
-    thread_current = current;
+    pawl__thread_current = current;
 }
