@@ -98,7 +98,10 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
         if (alarm_rang(alarm, task))
             return -ETIMEDOUT;
         noise_point("task.state.not_done");
-        pawl__task_suspend(task);
+        if (task_take_notice(task))
+            pawl__spend_budget();
+        else
+            pawl__task_suspend(task);
     }
 }
 
@@ -150,10 +153,10 @@ int pawl_sleep(uint64_t duration_ns)
 static bool take_permit(struct pawl_task *task, void *context)
 {
     (void)context;
-    if ((load_relaxed_u64(&task->state) & TASK_PERMIT) == 0) /* relaxed: a look before the RMW that decides */
+    if ((load_relaxed_u64(&task->state) & TASK_PERMIT) == 0) /* relaxed: a look; ours alone to take */
         return false;
-    /* edge task.state: acquire; what the waker wrote before */
-    return (fetch_and_acq_rel_u64(&task->state, ~TASK_PERMIT) & TASK_PERMIT) != 0;
+    fetch_and_acq_rel_u64(&task->state, ~TASK_PERMIT); /* edge task.state: acquire; what the waker wrote before */
+    return true;
 }
 
 int pawl_suspend_until(uint64_t deadline_ns)
