@@ -266,18 +266,23 @@ Test(poll_forms, given_up_are_withdrawn)
     finish(rt);
 }
 
-/* Is granted before it can be polled again. */
+/* Is granted while it is polled for no reason, and has not looked yet. */
 struct too_late {
     struct party party;
-    struct event pending, granted;
+    struct pawl_waker waker;
+    struct event polled_again, granted;
 };
 
 static enum pawl_poll give_up_what_was_granted(struct pawl_context *cx, void *arg)
 {
     struct too_late *late = arg;
     int status = 1;
-    CHECK_EQ(late->party.object->kind->poll(&late->party, cx, &status), PAWL_PENDING);
-    event_set(&late->pending);
+    if (fetch_add_acq_rel_u32(&late->party.polls, 1) == 0) {
+        pawl_waker_from(&late->waker, cx);
+        CHECK_EQ(late->party.object->kind->poll(&late->party, cx, &status), PAWL_PENDING);
+        return PAWL_PENDING;
+    }
+    event_set(&late->polled_again);
     event_wait(&late->granted);
     late->party.status = party_cancel(&late->party);
     CHECK_EQ(party_cancel(&late->party), 0);
@@ -296,9 +301,10 @@ Test(poll_forms, given_up_when_granted_pass_on_what_can_be_given_back)
         struct too_late first = {.party = party_of(o, 0)};
         struct party second = party_of(o, 1);
         cr_assert_eq(pawl_spawn_poll(rt, give_up_what_was_granted, &first, &first.party.task), 0);
-        event_wait(&first.pending);
-        second.task = spawn(rt, party_wait, &second);
-        spin_until(in_ns(PAWL_MS(1))); /* it waits now, or comes later */
+        settle(rt);
+        party_start(rt, &second);
+        pawl_waker_wake(&first.waker);
+        event_wait(&first.polled_again);
         object_grant(o);
         event_set(&first.granted);
         CLAIM_EQ(party_join(&first.party), kind->gives_back ? 0 : -EALREADY);
@@ -306,6 +312,7 @@ Test(poll_forms, given_up_when_granted_pass_on_what_can_be_given_back)
             pawl_task_cancel(second.task);
         int status = party_join(&second);
         CLAIM((status == 0) == (kind->reach != REACHES_ONE || kind->gives_back));
+        pawl_waker_drop(&first.waker);
         object_close(o);
     }
     finish(rt);
