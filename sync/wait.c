@@ -122,6 +122,9 @@ enum pawl_poll pawl__wait_poll(struct pawl_wait *public, const struct wait *requ
                                int *status)
 {
     struct wait *wait = wait_private(public);
+    *status = -EINVAL;
+    if (public == NULL)
+        return PAWL_READY;
     if (wait->kind != NULL)
         return pawl__wait_poll_again(wait, request, status);
     if ((*status = pawl__poll_enter(cx)) != 0)
