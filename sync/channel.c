@@ -204,7 +204,7 @@ static __attribute__((noinline)) int send_prepared(struct pawl_channel *c, const
 int pawl_channel_send_until(struct pawl_channel *c, const void *item, uint64_t deadline_ns)
 {
     struct wait wait;
-    int result = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
+    int result = c == NULL || item == NULL ? -EINVAL : await_enter();
     if (result != 0)
         return result;
     result = begin_send(c, item, &wait);
@@ -239,7 +239,7 @@ int pawl_channel_try_send(struct pawl_channel *c, const void *item)
 int pawl_channel_receive_until(struct pawl_channel *c, void *item, uint64_t deadline_ns)
 {
     struct wait wait;
-    int result = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
+    int result = c == NULL || item == NULL ? -EINVAL : await_enter();
     if (result != 0)
         return result;
     result = begin_receive(c, item, &wait);

@@ -328,7 +328,7 @@ static int end(const struct selection *s)
 int pawl_select_until(struct pawl_case *cases, size_t count, uint64_t deadline_ns)
 {
     struct selection s;
-    int error = pawl__await_enter();
+    int error = await_enter();
     if (error != 0 || (error = check(cases, count)) != 0)
         return error;
     set_up(&s, cases, count, deadline_ns);
