@@ -424,7 +424,7 @@ static void start_member(struct pawl_runtime *rt, struct member *m, int i, bool 
 
 static void expect_crowd(int workers, size_t capacity)
 {
-    struct pawl_runtime *rt = start(workers);
+    struct pawl_runtime *rt = start(workers), *other = start(1);
     struct crowd crowd = {.channel = numbers(capacity)};
     struct member senders[SENDERS] = {0}, receivers[SENDERS] = {0};
     struct pawl_task *tasks[2 * SENDERS];
@@ -433,7 +433,7 @@ static void expect_crowd(int workers, size_t capacity)
     for (int i = 0; i < SENDERS; i++) {
         senders[i] = (struct member){.crowd = &crowd, .item = (uint64_t)i + SENDERS};
         receivers[i] = (struct member){.crowd = &crowd};
-        start_member(rt, &receivers[i], i, false, &tasks[SENDERS + i], &receiver);
+        start_member(i == 2 ? other : rt, &receivers[i], i, false, &tasks[SENDERS + i], &receiver);
         start_member(rt, &senders[i], i, true, &tasks[i], &sender);
         for (uint64_t j = 1; j <= ITEMS; j++)
             sum += j * SENDERS + (uint64_t)i;
@@ -448,6 +448,7 @@ static void expect_crowd(int workers, size_t capacity)
     cr_assert_eq(load_acquire_u64(&crowd.count), SENDERS * ITEMS, "capacity %zu", capacity);
     cr_assert_eq(load_acquire_u64(&crowd.sum), sum);
     pawl_channel_destroy(crowd.channel);
+    finish(other);
     finish(rt);
 }
 

@@ -117,6 +117,12 @@ static void *count_up_in_time(void *arg)
     return NULL;
 }
 
+static void *count_up_in_block(void *arg)
+{
+    CHECK_EQ(pawl_block(count_up_in_time, arg, NULL), 0);
+    return NULL;
+}
+
 struct stackless_counter {
     struct counter *counter;
     struct pawl_wait wait;
@@ -148,7 +154,7 @@ static void count_with(int workers)
     for (int i = 0; i < COUNTERS; i++) {
         stackless[i].counter = &counter;
         tasks[3 * i] = spawn(rt, count_up, &counter);
-        tasks[3 * i + 1] = spawn(rt, count_up_in_time, &counter);
+        tasks[3 * i + 1] = spawn(rt, i == 0 ? count_up_in_block : count_up_in_time, &counter);
         cr_assert_eq(pawl_spawn_poll(rt, count_up_in_polls, &stackless[i], &tasks[3 * i + 2]), 0);
     }
     threads[0] = thread_start(count_up, &counter);

@@ -1,182 +1,7 @@
 /* Select: exactly one happens, of any mix, and the others have not. */
-#include "kinds.h"
-
-/* One object of each sort that a case may be about. */
-struct world {
-    struct pawl_runtime *rt;
-    struct pawl_channel *full, *empty; /* of capacity 1; to send to, to receive from */
-    struct pawl_oneshot oneshot;
-    struct pawl_notify notify;
-    struct pawl_semaphore semaphore;
-    struct pawl_token *token;
-    struct pawl_task *target; /* ends when it is told */
-    struct event end;
-    uint64_t sent, received;
-    void *value, *result;
-};
-
-enum { SEND, RECEIVE, ONESHOT, NOTIFY, SEMAPHORE, TOKEN, JOIN, CASES };
-
-static void *end_when_told(void *arg)
-{
-    struct event *end = arg;
-    while (!event_is_set(end))
-        CHECK_EQ(pawl_sleep(PAWL_US(200)), 0);
-    return arg;
-}
-
-static void world_open(struct world *w, struct pawl_runtime *rt)
-{
-    *w = (struct world){.rt = rt, .sent = 5};
-    cr_assert_eq(pawl_channel_create(&w->full, 1, sizeof(uint64_t)), 0);
-    cr_assert_eq(pawl_channel_send(w->full, &(uint64_t){4}), 0);
-    cr_assert_eq(pawl_channel_create(&w->empty, 1, sizeof(uint64_t)), 0);
-    cr_assert_eq(pawl_oneshot_init(&w->oneshot), 0);
-    cr_assert_eq(pawl_notify_init(&w->notify), 0);
-    cr_assert_eq(pawl_semaphore_init(&w->semaphore, 2), 0);
-    cr_assert_eq(pawl_token_create(&w->token, NULL), 0);
-    w->target = spawn(rt, end_when_told, &w->end);
-}
-
-static void world_close(struct world *w)
-{
-    event_set(&w->end);
-    if (w->target != NULL)
-        join(w->target);
-    pawl_channel_destroy(w->full);
-    pawl_channel_destroy(w->empty);
-    cr_assert_eq(pawl_oneshot_fini(&w->oneshot), 0);
-    cr_assert_eq(pawl_notify_fini(&w->notify), 0);
-    cr_assert_eq(pawl_semaphore_fini(&w->semaphore), 0);
-    pawl_token_drop(w->token);
-}
-
-static void case_of(struct world *w, struct pawl_case *c, int what)
-{
-    switch (what) {
-    case SEND:
-        pawl_case_send(c, w->full, &w->sent);
-        break;
-    case RECEIVE:
-        pawl_case_receive(c, w->empty, &w->received);
-        break;
-    case ONESHOT:
-        pawl_case_oneshot(c, &w->oneshot, &w->value);
-        break;
-    case NOTIFY:
-        pawl_case_notify(c, &w->notify);
-        break;
-    case SEMAPHORE:
-        pawl_case_semaphore(c, &w->semaphore, 3);
-        break;
-    case TOKEN:
-        pawl_case_token(c, w->token);
-        break;
-    default:
-        pawl_case_join(c, w->target, &w->result);
-    }
-}
-
-/* Lets the case happen. */
-static void let(struct world *w, int what)
-{
-    uint64_t item = 6;
-    switch (what) {
-    case SEND:
-        CHECK_EQ(pawl_channel_receive(w->full, &item), 0);
-        break;
-    case RECEIVE:
-        CHECK_EQ(pawl_channel_send(w->empty, &item), 0);
-        break;
-    case ONESHOT:
-        CHECK_EQ(pawl_oneshot_send(&w->oneshot, w), 0);
-        break;
-    case NOTIFY:
-        pawl_notify_one(&w->notify);
-        break;
-    case SEMAPHORE:
-        pawl_semaphore_release(&w->semaphore, 1);
-        break;
-    case TOKEN:
-        pawl_token_cancel(w->token);
-        break;
-    default:
-        event_set(&w->end);
-        pawl_join(pawl_task_ref(w->target), NULL); /* has ended when a test of "at once" goes on */
-    }
-}
-
-/* It has happened, and is used up; or it has not, and is there still. */
-static void expect_happened(struct world *w, int what, bool happened)
-{
-    uint64_t item = 0;
-    switch (what) {
-    case SEND:
-        cr_assert_eq(pawl_channel_length(w->full), happened);
-        break;
-    case RECEIVE:
-        cr_assert_eq(pawl_channel_try_receive(w->empty, &item), happened ? -EAGAIN : 0);
-        cr_assert_eq(happened ? w->received : item, 6);
-        break;
-    case ONESHOT:
-        cr_assert_eq(pawl_oneshot_try_receive(&w->oneshot, &w->value), happened ? -EPIPE : 0);
-        cr_assert_eq(w->value, w);
-        break;
-    case NOTIFY:
-        cr_assert_neq(pawl_notify_try_wait(&w->notify), happened);
-        break;
-    case SEMAPHORE:
-        cr_assert_eq(pawl_semaphore_available(&w->semaphore), happened ? 0 : 3);
-        break;
-    case TOKEN:
-        cr_assert(pawl_token_cancelled(w->token));
-        break;
-    default:
-        if (!happened)
-            w->result = join(w->target);
-        w->target = NULL;
-        cr_assert_eq(w->result, &w->end);
-    }
-}
+#include "world.h"
 
 /* ---- each alone ---- */
-
-struct selector {
-    struct pawl_case cases[CASES];
-    size_t count;
-    uint64_t deadline_ns;
-    int index;
-    PAWL_ATOMIC(uint32_t) polls;
-    struct event done;
-    struct pawl_task *task;
-};
-
-static void *select_cases(void *arg)
-{
-    struct selector *s = arg;
-    s->index = s->deadline_ns == PAWL_NEVER ? pawl_select(s->cases, s->count)
-                                            : pawl_select_until(s->cases, s->count, s->deadline_ns);
-    event_set(&s->done);
-    return NULL;
-}
-
-static enum pawl_poll select_in_polls(struct pawl_context *cx, void *arg)
-{
-    struct selector *s = arg;
-    fetch_add_acq_rel_u32(&s->polls, 1);
-    if (pawl_select_poll(s->cases, s->count, cx, &s->index) == PAWL_PENDING)
-        return PAWL_PENDING;
-    event_set(&s->done);
-    return PAWL_READY;
-}
-
-static void start_selector(struct pawl_runtime *rt, struct selector *s, bool polls)
-{
-    if (polls)
-        cr_assert_eq(pawl_spawn_poll(rt, select_in_polls, s, &s->task), 0);
-    else
-        s->task = spawn(rt, select_cases, s);
-}
 
 static void expect_alone(struct pawl_runtime *rt, int what, bool polls, bool at_once)
 {
@@ -215,8 +40,7 @@ Test(select, in_a_plain_thread_waits_as_in_a_task)
         struct world w;
         struct selector s = {.count = CASES, .deadline_ns = PAWL_NEVER, .index = -1};
         world_open(&w, rt);
-        for (int i = 0; i < CASES; i++)
-            case_of(&w, &s.cases[i], i);
+        cases_of(&w, s.cases);
         pthread_t thread = thread_start(select_cases, &s);
         pawl_sleep(PAWL_US(200));
         let(&w, what);
@@ -235,8 +59,7 @@ static void expect_one_of_all(struct pawl_runtime *rt, int first, bool polls, bo
     struct world w;
     struct selector s = {.count = CASES, .deadline_ns = PAWL_NEVER, .index = -1};
     world_open(&w, rt);
-    for (int i = 0; i < CASES; i++)
-        case_of(&w, &s.cases[i], i);
+    cases_of(&w, s.cases);
     if (!all_first)
         start_selector(rt, &s, polls);
     for (int i = 0; i < CASES; i++)
@@ -320,8 +143,7 @@ Test(select, tried_does_what_can_be_done_and_never_waits)
         struct world w;
         struct pawl_case cases[CASES];
         world_open(&w, rt);
-        for (int i = 0; i < CASES; i++)
-            case_of(&w, &cases[i], i);
+        cases_of(&w, cases);
         for (int i = 0; i < 2; i++)
             cr_assert_eq(pawl_select_try(cases, CASES), -EAGAIN);
         let(&w, what);
@@ -354,106 +176,6 @@ Test(select, is_tried_from_a_timer_callback)
     finish(rt);
 }
 
-/* ---- deadlines ---- */
-
-static void *select_with_deadlines(void *arg)
-{
-    struct pawl_notify n = PAWL_NOTIFY_INITIALIZER;
-    struct pawl_case cases[4];
-    uint64_t soon_ns = in_ns(PAWL_MS(2));
-    pawl_case_deadline(&cases[0], in_ns(HOUR_NS));
-    pawl_case_notify(&cases[1], &n);
-    pawl_case_deadline(&cases[2], soon_ns);
-    pawl_case_deadline(&cases[3], PAWL_NEVER);
-    CHECK_EQ(pawl_select_try(cases, 4), -EAGAIN);
-    CHECK_EQ(pawl_select_until(cases, 4, 0), -ETIMEDOUT);
-    CHECK_EQ(pawl_select_until(cases, 4, in_ns(HOUR_NS)), 2);
-    CHECK_EQ(cases[2].status, 0);
-    CHECK(pawl_now(NULL) >= soon_ns);
-    CHECK_EQ(pawl_select(cases, 4), 2);
-    CHECK_EQ(pawl_select_try(cases, 4), 2);
-    pawl_notify_one(&n);
-    CHECK_EQ(pawl_select(cases, 4), 1); /* the others are looked at first */
-    pawl_notify_one(&n);
-    CHECK_EQ(pawl_select_try(cases, 4), 1);
-    CHECK_EQ(pawl_notify_fini(&n), 0);
-    return arg;
-}
-
-Test(select, knows_deadlines_as_cases)
-{
-    struct pawl_runtime *rt = start(1);
-    select_with_deadlines(NULL);
-    run(rt, select_with_deadlines, NULL);
-    finish(rt);
-}
-
-Test(select, of_deadlines_only_is_a_sleep)
-{
-    struct pawl_case cases[2];
-    struct pawl_runtime *rt = start(1);
-    for (int polls = 0; polls < 2; polls++) {
-        struct selector s = {.count = 2, .deadline_ns = PAWL_NEVER, .index = -1};
-        uint64_t soon_ns = in_ns(PAWL_MS(2));
-        pawl_case_deadline(&s.cases[0], in_ns(HOUR_NS));
-        pawl_case_deadline(&s.cases[1], soon_ns);
-        start_selector(rt, &s, polls);
-        join(s.task);
-        cr_assert_eq(s.index, 1);
-        cr_assert_geq(pawl_now(NULL), soon_ns);
-    }
-    pawl_case_deadline(&cases[0], 0);
-    pawl_case_none(&cases[1]);
-    cr_assert_eq(pawl_select(cases, 2), 0);
-    finish(rt);
-}
-
-Test(select, polled_past_a_deadline_among_others_is_ready)
-{
-    struct pawl_runtime *rt = start(1);
-    for (int past = 0; past < 2; past++) {
-        struct world w;
-        struct selector s = {.count = 3, .deadline_ns = PAWL_NEVER, .index = -1};
-        world_open(&w, rt);
-        pawl_case_deadline(&s.cases[0], past ? 0 : in_ns(PAWL_MS(1)));
-        case_of(&w, &s.cases[1], RECEIVE);
-        case_of(&w, &s.cases[2], NOTIFY);
-        start_selector(rt, &s, true);
-        join(s.task);
-        cr_assert_eq(s.index, 0);
-        world_close(&w);
-    }
-    finish(rt);
-}
-
-static void *select_for_ever(void *arg)
-{
-    struct pawl_case cases[2];
-    pawl_case_deadline(&cases[0], in_ns(HOUR_NS));
-    pawl_case_token(&cases[1], arg);
-    return pointer_of(pawl_select(cases, 2));
-}
-
-static void *select_in_timeout(void *token)
-{
-    void *result;
-    CHECK_EQ(pawl_timeout(PAWL_MS(1), select_for_ever, token, &result), -ETIMEDOUT);
-    CHECK_EQ((intptr_t)result, -ETIMEDOUT);
-    CHECK_EQ(pawl_timeout(0, select_for_ever, token, &result), -ETIMEDOUT);
-    CHECK_EQ((intptr_t)result, -ETIMEDOUT);
-    return NULL;
-}
-
-Test(select, cut_short_by_a_timeout_does_not_take_it_for_its_own_deadline)
-{
-    struct pawl_runtime *rt = start(1);
-    struct pawl_token *token;
-    cr_assert_eq(pawl_token_create(&token, NULL), 0);
-    run(rt, select_in_timeout, token);
-    pawl_token_drop(token);
-    finish(rt);
-}
-
 /* ---- closed objects ---- */
 
 static void close_at(struct world *w, int what)
@@ -478,8 +200,7 @@ Test(select, has_done_a_case_whose_object_is_closed)
         struct world w;
         struct selector s = {.count = CASES, .deadline_ns = PAWL_NEVER, .index = -1};
         world_open(&w, rt);
-        for (int j = 0; j < CASES; j++)
-            case_of(&w, &s.cases[j], j);
+        cases_of(&w, s.cases);
         if (before)
             close_at(&w, what);
         start_selector(rt, &s, i % 2 == 1);
@@ -491,95 +212,6 @@ Test(select, has_done_a_case_whose_object_is_closed)
         world_close(&w);
     }
     finish(rt);
-}
-
-/* ---- bad input ---- */
-
-Test(select, refuses_what_makes_no_sense)
-{
-    struct pawl_case cases[PAWL_CASES_MAX + 1];
-    struct pawl_notify n = PAWL_NOTIFY_INITIALIZER;
-    struct pawl_semaphore s = PAWL_SEMAPHORE_INITIALIZER(1);
-    struct pawl_channel *c;
-    uint64_t item = 1;
-    cr_assert_eq(pawl_channel_create(&c, 1, sizeof item), 0);
-    for (size_t i = 0; i <= PAWL_CASES_MAX; i++)
-        pawl_case_notify(&cases[i], &n);
-    pawl_notify_one(&n);
-    cr_assert_eq(pawl_select(NULL, 1), -EINVAL);
-    cr_assert_eq(pawl_select(cases, 0), -EINVAL);
-    cr_assert_eq(pawl_select(cases, PAWL_CASES_MAX + 1), -EINVAL);
-    cr_assert_eq(pawl_select_until(cases, 0, 0), -EINVAL);
-    cr_assert_eq(pawl_select_try(cases, 0), -EINVAL);
-    cr_assert_eq(pawl_select_cancel(cases, 0, NULL), -EINVAL);
-    cr_assert_eq(pawl_select_cancel(cases, PAWL_CASES_MAX + 1, NULL), -EINVAL);
-    const struct {
-        int kind;
-        void *object, *data;
-        uint64_t number;
-    } wrong[] = {{PAWL_CASE_SEND, NULL, &item, 0},
-                 {PAWL_CASE_SEND, c, NULL, 0},
-                 {PAWL_CASE_RECEIVE, NULL, &item, 0},
-                 {PAWL_CASE_RECEIVE, c, NULL, 0},
-                 {PAWL_CASE_ONESHOT, NULL, &n, 0},
-                 {PAWL_CASE_NOTIFY, NULL, NULL, 0},
-                 {PAWL_CASE_SEMAPHORE, NULL, NULL, 1},
-                 {PAWL_CASE_SEMAPHORE, &s, NULL, 0},
-                 {PAWL_CASE_TOKEN, NULL, NULL, 0},
-                 {PAWL_CASE_SEMAPHORE, &s, NULL, PAWL_SEMAPHORE_MAX + UINT64_C(1)},
-                 {PAWL_CASE_SEMAPHORE, &s, NULL, UINT64_C(1) << 32},
-                 {PAWL_CASE_JOIN, NULL, NULL, 0},
-                 {99, &n, NULL, 0},
-                 {-1, &n, NULL, 0}};
-    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        pawl_case_init(&cases[1], (enum pawl_case_kind)wrong[i].kind, wrong[i].object, wrong[i].data, wrong[i].number);
-        cr_assert_eq(pawl_select(cases, 2), -EINVAL, "%zu", i);
-        cr_assert_eq(pawl_select_try(cases, 2), -EINVAL, "%zu", i);
-    }
-    cr_assert_eq(pawl_channel_length(c), 0);
-    pawl_channel_destroy(c);
-    cr_assert(pawl_notify_try_wait(&n)); /* nothing has happened */
-}
-
-static void *join_itself(void *arg)
-{
-    struct pawl_case c;
-    pawl_case_join(&c, pawl_self(), NULL);
-    CHECK_EQ(pawl_select(&c, 1), -EDEADLK);
-    CHECK_EQ(pawl_select_try(&c, 1), -EDEADLK);
-    return arg;
-}
-
-Test(select, does_not_wait_for_the_caller_s_own_end)
-{
-    struct pawl_runtime *rt = start(1);
-    run(rt, join_itself, NULL);
-    finish(rt);
-}
-
-Test(select, of_as_many_cases_as_there_may_be_finds_each)
-{
-    struct pawl_runtime *rt = start(2);
-    static struct pawl_semaphore s[PAWL_CASES_MAX];
-    static struct pawl_case cases[PAWL_CASES_MAX];
-    for (size_t i = 0; i < PAWL_CASES_MAX; i++)
-        pawl_semaphore_init(&s[i], 0);
-    for (size_t i = 0; i < PAWL_CASES_MAX; i++) {
-        for (size_t j = 0; j < PAWL_CASES_MAX; j++)
-            pawl_case_semaphore(&cases[j], &s[PAWL_CASES_MAX - 1 - j], 1);
-        pawl_semaphore_release(&s[i], 1);
-        cr_assert_eq(pawl_select(cases, PAWL_CASES_MAX), (int)(PAWL_CASES_MAX - 1 - i));
-    }
-    finish(rt);
-}
-
-Test(select, of_cases_that_are_off_waits_for_nothing)
-{
-    struct pawl_case cases[2];
-    pawl_case_none(&cases[0]);
-    pawl_case_none(&cases[1]);
-    cr_assert_eq(pawl_select_try(cases, 2), -EAGAIN);
-    cr_assert_eq(pawl_select_until(cases, 2, in_ns(PAWL_MS(1))), -ETIMEDOUT);
 }
 
 /* ---- the same thing twice, both ends of a channel ---- */
@@ -725,8 +357,7 @@ static void expect_given_up(struct pawl_runtime *rt, int what, bool happened)
     struct world w;
     struct giver_up g = {.selector = {.count = CASES}, .cancelled = 1, .chosen = -1};
     world_open(&w, rt);
-    for (int i = 0; i < CASES; i++)
-        case_of(&w, &g.selector.cases[i], i);
+    cases_of(&w, g.selector.cases);
     cr_assert_eq(pawl_spawn_poll(rt, poll_then_give_up, &g, &g.selector.task), 0);
     count_wait(&g.selector.polls, 1);
     pawl_sleep(PAWL_US(200));
