@@ -53,7 +53,7 @@ int pawl_mutex_fini(struct pawl_mutex *m)
 int pawl_mutex_lock_until(struct pawl_mutex *m, uint64_t deadline_ns)
 {
     struct mutex *mutex = private_of(m);
-    int error = m == NULL ? -EINVAL : pawl__await_enter();
+    int error = m == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     if (PAWL_LIKELY(permits_try(&mutex->permits, 1)))
@@ -152,7 +152,7 @@ int pawl_condition_wait_until(struct pawl_condition *c, struct pawl_mutex *m, ui
     if (c == NULL || m == NULL)
         return -EINVAL;
     struct mutex *mutex = private_of(m);
-    int error = pawl__await_enter();
+    int error = await_enter();
     if (error == 0 && !mine(mutex))
         error = -EPERM;
     if (error != 0)

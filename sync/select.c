@@ -260,7 +260,7 @@ static int begin(const struct selection *s, bool may_queue)
             index = queue_all(s, &claimed);
         unlock_all(s);
         noise_point("select.begun");
-        pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+        waiters_grant(&claimed, OUTCOME_GRANTED);
         if (index < 0 || index == WAIT_QUEUED || s->cases[index].status != WAIT_PREPARE)
             return index;
         s->cases[index].status = 0;
@@ -328,7 +328,7 @@ static int end(const struct selection *s)
 int pawl_select_until(struct pawl_case *cases, size_t count, uint64_t deadline_ns)
 {
     struct selection s;
-    int error = pawl__await_enter();
+    int error = await_enter();
     if (error != 0 || (error = check(cases, count)) != 0)
         return error;
     set_up(&s, cases, count, deadline_ns);
