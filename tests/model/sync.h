@@ -11,6 +11,7 @@
 #include <pawl/sync.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sync/permits.h"
 #include "tools/model/model.h"
