@@ -9,7 +9,7 @@
 
 /* ---- creating ---- */
 
-static struct pawl_task *take_header(struct pawl_runtime *rt, struct worker *worker)
+static inline struct pawl_task *take_header(struct pawl_runtime *rt, struct worker *worker)
 {
     return worker != NULL ? slab_alloc(rt->tasks, &worker->tasks) : pawl__slab_alloc_shared(rt->tasks);
 }
@@ -52,6 +52,7 @@ static int fill_header(struct pawl_runtime *rt, const struct pawl_task_options *
     task->worker = -1;
     task->shields = 0;
     task->timeout = NULL;
+    task->running = false;
     task->name[0] = '\0';
     return o == NULL ? 0 : apply_options(rt, o, task);
 }
@@ -117,7 +118,7 @@ void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 static void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t refs)
 {
     runtime_count(rt, worker, spawned, 1);
-    store_release_u64(&task->state, refs * TASK_REF | TASK_SCHEDULED); /* edge task.state: pairs with begin */
+    store_release_u64(&task->state, refs * TASK_REF | TASK_AWAKE); /* edge task.state: pairs with wakes */
 }
 
 /* It was too late. */
@@ -144,7 +145,7 @@ struct origin {
     bool inside;
 };
 
-static int find_origin(struct pawl_runtime *rt, struct origin *out)
+static inline int find_origin(struct pawl_runtime *rt, struct origin *out)
 {
     struct current *current = pawl__current();
     if (rt == NULL && current != NULL)
@@ -158,7 +159,7 @@ static int find_origin(struct pawl_runtime *rt, struct origin *out)
 }
 
 /* Starts what was created, unless shutdown was quicker. */
-static int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
+static inline int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
 {
     struct pawl_runtime *rt = origin->rt;
     announce(rt, origin->worker, task, out == NULL ? 1 : 2);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "sched/task.h"
 
 static struct pawl_task *spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state)
 {
@@ -300,6 +301,41 @@ Test(poll, that_wakes_itself_each_time_does_not_starve_the_others)
     finish(rt);
 }
 
+struct eager {
+    uint32_t polls, others; /* plain: all on one worker */
+};
+
+static enum pawl_poll wake_itself_until_others(struct pawl_context *cx, void *state)
+{
+    struct eager *eager = state;
+    struct pawl_waker waker;
+    eager->polls++;
+    pawl_waker_from(&waker, cx);
+    pawl_waker_wake(&waker);
+    pawl_waker_drop(&waker);
+    return eager->others == 3 || eager->polls == 1000 ? PAWL_READY : PAWL_PENDING;
+}
+
+static void *spawn_eager(void *arg)
+{
+    struct eager *eager = arg;
+    struct pawl_task *task;
+    CHECK_EQ(pawl_spawn_poll(NULL, wake_itself_until_others, eager, &task), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pawl_spawn_poll(NULL, ready, &eager->others, NULL), 0);
+    CHECK_EQ(pawl_join(task, NULL), 0);
+    return arg;
+}
+
+Test(poll, that_wakes_itself_goes_behind_the_others_in_the_queue)
+{
+    struct pawl_runtime *rt = start(1);
+    struct eager eager = {0};
+    run(rt, spawn_eager, &eager);
+    cr_assert_leq(eager.polls, 2);
+    finish(rt);
+}
+
 static struct pawl_task *expected_self;
 
 static enum pawl_poll find_itself(struct pawl_context *cx, void *state)
@@ -358,6 +394,7 @@ static enum pawl_poll try_to_suspend(struct pawl_context *cx, void *state)
     CHECK_EQ(pawl_join(finished, NULL), -EDEADLK);
     CHECK_EQ(pawl_join_until(pawl_self(), 0, NULL), -EDEADLK);
     CHECK_EQ(pawl_block(return_arg, NULL, NULL), -EDEADLK);
+    CHECK_EQ(pawl_timeout(HOUR_NS, return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_run(pawl_current(), return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_shutdown(pawl_current(), 0), -EDEADLK);
     return PAWL_READY;
@@ -592,7 +629,7 @@ Test(poll, keeps_a_copy_of_any_size_aligned_and_in_place_until_the_last_handle_g
         cr_assert_eq(pawl_runtime_wait_idle(rt, in_ns(PATIENCE_NS)), 0); /* the worker has let go of it */
         uint64_t before = load_acquire_u64(&allocator.live);
         pawl_detach(task);
-        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > 32));
+        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > TASK_ROOM_SIZE));
     }
     finish(rt);
     cr_assert_eq(load_acquire_u64(&allocator.live), 0);
