@@ -27,8 +27,8 @@ static const struct workload workloads[] = {
     {"mutex_uncontended_thread", "the same on a plain thread", bench_mutex_uncontended_thread, 10000000},
     {"mutex_contended", "64 tasks lock and unlock one mutex, n times in all", bench_mutex_contended, 1000000},
     {"mutex_threads", "the same on 64 plain threads", bench_mutex_threads, 200000},
-    {"mutex_fair", "64 tasks hold a mutex for 10 us, n times in all", bench_mutex_fair, 64000},
-    {"mutex_fair_threads", "the same on 64 plain threads", bench_mutex_fair_threads, 64000},
+    {"mutex_fair", "64 tasks hold a mutex for 10 us, n times in all", bench_mutex_fair, 12800},
+    {"mutex_fair_threads", "the same on 64 plain threads", bench_mutex_fair_threads, 12800},
     {NULL, NULL, NULL, 0},
 };
 
