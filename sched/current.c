@@ -1,21 +1,21 @@
 #include "sched/current.h"
 
-static _Thread_local struct current *thread_current;
+_Thread_local struct current *pawl__current_here;
 
 __attribute__((noinline)) struct current *pawl__current(void)
 {
     /* keeps the compiler from seeing that two calls give the same */
     __asm__ volatile("");
-    return thread_current;
+    return pawl__current_here;
 }
 
 void pawl__current_set(struct current *current)
 {
-    thread_current = current;
+    pawl__current_here = current;
 }
 
 uintptr_t pawl__current_name(void)
 {
-    struct current *current = thread_current;
-    return current != NULL && current->task != NULL ? (uintptr_t)current->task : (uintptr_t)&thread_current;
+    struct current *current = pawl__current_here;
+    return current != NULL && current->task != NULL ? (uintptr_t)current->task : (uintptr_t)&pawl__current_here;
 }

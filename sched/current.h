@@ -24,6 +24,9 @@ struct current {
 /* NULL: a thread of no runtime. */
 struct current *pawl__current(void);
 
+/* The same without a call, for functions that are not inlined and do not suspend before they are done with it. */
+extern _Thread_local struct current *pawl__current_here;
+
 void pawl__current_set(struct current *current);
 
 /* Names the calling task or, outside of one, the calling thread; never 0. Another may get the name after its end. */

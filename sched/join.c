@@ -33,13 +33,19 @@ void pawl__task_unref(struct pawl_task *task)
 
 /* ---- waking ---- */
 
+/* By a worker of the task's runtime, which therefore lives. */
+static void wake_as_worker(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t flags)
+{
+    if (runtime_usable(rt) == 0 && task_mark_woken(task, flags))
+        pawl__schedule(rt, worker, task);
+}
+
 static void wake(struct pawl_task *task, uint64_t flags)
 {
     struct pawl_runtime *rt = task->runtime; /* not to be touched before we know that it lives */
     struct worker *worker = current_worker_of(rt);
     if (worker != NULL) {
-        if (runtime_usable(rt) == 0 && task_mark_woken(task, flags))
-            pawl__schedule(rt, worker, task);
+        wake_as_worker(rt, worker, task, flags);
         return;
     }
     /* As soon as the task is queued it may run to its end, and the runtime be destroyed while we still look for a
@@ -55,6 +61,25 @@ static void wake(struct pawl_task *task, uint64_t flags)
 void pawl__task_wake(struct pawl_task *task)
 {
     wake(task, 0);
+}
+
+/* Once the outcome is stored the task may have ended, and its header be free or another's. A worker of its runtime need
+ * not care: headers stay where they are as long as the runtime lives, and a wake for nothing does no harm. Others keep
+ * it by a reference, taken while it still waits. */
+void pawl__task_grant(struct pawl_task *task, PAWL_ATOMIC(uint32_t) *outcome, uint32_t value)
+{
+    struct pawl_runtime *rt = task->runtime;
+    struct worker *worker = current_worker_of(rt);
+    if (worker == NULL)
+        task_ref(task);
+    store_release_u32(outcome, value); /* edge waiter.granted */
+    noise_point("waiter.granted.stored");
+    if (worker != NULL) {
+        wake_as_worker(rt, worker, task, 0);
+        return;
+    }
+    wake(task, 0);
+    pawl__task_unref(task);
 }
 
 /* ---- waiters ---- */

@@ -8,18 +8,9 @@
 #include "base/noise.h"
 #include "sched/timeout.h"
 
-static int cancellation(const struct pawl_task *task)
-{
-    if (task->shields > 0)
-        return 0;
-    if (runtime_phase(task->runtime) >= PHASE_CANCELLING)
-        return -ESHUTDOWN;
-    return task_is_cancelled(task) ? -ECANCELED : 0;
-}
-
 int pawl__interruption(struct pawl_task *task)
 {
-    int error = cancellation(task);
+    int error = task_cancellation(task);
     struct timeout *timeout = timeout_in_force(task);
     if (error != 0 || PAWL_LIKELY(timeout == NULL))
         return error;
@@ -38,17 +29,31 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     return task == NULL ? 0 : pawl__cut_short(task, pawl__interruption(task));
 }
 
-int pawl__await_enter(void)
+/* The usual case: a task that may suspend, in no pawl_timeout, and nothing has been cancelled. */
+static bool nothing_to_ask(const struct current *current, const struct pawl_task *task)
 {
-    struct current *current = pawl__current();
-    if (current == NULL)
-        return 0;
+    return task != NULL && !current->in_poll && task->timeout == NULL && *current->runtime->parent != 0 &&
+           runtime_phase(current->runtime) < PHASE_CANCELLING && !task_is_cancelled(task);
+}
+
+static __attribute__((noinline)) int enter_slowly(struct current *current)
+{
     struct pawl_task *task = current->task;
-    int error = pawl__await_allowed(current->runtime);
-    if (error != 0 || task == NULL || --current->worker->budget > 0)
+    int error = nothing_to_ask(current, task) ? 0 : pawl__await_allowed(current->runtime);
+    if (error != 0 || task == NULL || current->worker->budget > 0)
         return error;
     pawl__task_yield(task);
     return pawl__cut_short(task, pawl__interruption(task));
+}
+
+__attribute__((noinline)) int pawl__await_enter(void)
+{
+    struct current *current = pawl__current_here;
+    if (current == NULL)
+        return 0;
+    if (PAWL_LIKELY(nothing_to_ask(current, current->task) && --current->worker->budget > 0))
+        return 0;
+    return enter_slowly(current);
 }
 
 void pawl__spend_budget(void)
@@ -67,7 +72,7 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
     for (;;) {
         if (done(task, context))
             return 0;
-        int error = interruptible ? cancellation(task) : 0;
+        int error = interruptible ? task_cancellation(task) : 0;
         if (error != 0)
             return error;
         if (pawl__alarm_rang(alarm, task))
@@ -173,7 +178,7 @@ int pawl_yield(void)
 bool pawl_cancelled(void)
 {
     struct pawl_task *task = current_task();
-    return task != NULL && cancellation(task) != 0;
+    return task != NULL && task_cancellation(task) != 0;
 }
 
 void pawl_shield_begin(void)

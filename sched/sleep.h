@@ -4,6 +4,16 @@
 
 #include "sched/runtime.h"
 
+/* Has the calling task, or its runtime everything, been cancelled? -ESHUTDOWN, -ECANCELED, or 0. */
+static inline int task_cancellation(const struct pawl_task *task)
+{
+    if (task->shields > 0)
+        return 0;
+    if (runtime_phase(task->runtime) >= PHASE_CANCELLING)
+        return -ESHUTDOWN;
+    return task_is_cancelled(task) ? -ECANCELED : 0;
+}
+
 /* Why the calling task's suspending calls are to return now, 0: go on. -ESHUTDOWN, -ECANCELED, or -ETIME: the deadline
  * of a pawl_timeout around them. */
 int pawl__interruption(struct pawl_task *task);

@@ -52,6 +52,7 @@ static int fill_header(struct pawl_runtime *rt, const struct pawl_task_options *
     task->worker = -1;
     task->shields = 0;
     task->timeout = NULL;
+    task->running = false;
     task->name[0] = '\0';
     return o == NULL ? 0 : apply_options(rt, o, task);
 }
@@ -117,7 +118,7 @@ void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 static void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t refs)
 {
     runtime_count(rt, worker, spawned, 1);
-    store_release_u64(&task->state, refs * TASK_REF | TASK_SCHEDULED); /* edge task.state: pairs with begin */
+    store_release_u64(&task->state, refs * TASK_REF | TASK_AWAKE); /* edge task.state: pairs with wakes */
 }
 
 /* It was too late. */

@@ -1,25 +1,26 @@
 /* Task: its header, the life written in its state word, and who may wake it.
  *
  *     life         event (who)                       to           what the caller must do
- *     FREE         spawn (spawner)                   SCHEDULED    queue it
- *     SCHEDULED    begin (worker that took it)       RUNNING      resume its stack
- *     RUNNING      suspend (worker, stack saved)     SUSPENDED    leave it alone; NOTIFIED set: SCHEDULED, queue it
- *     RUNNING      yield (worker, stack saved)       SCHEDULED    queue it
- *     RUNNING      finish (worker, stack left)       FINISHED     wake its waiters, give up the runtime's reference
- *     SUSPENDED    wake (anyone)                     SCHEDULED    queue it
- *     SCHEDULED,
- *     RUNNING      wake (anyone)                     same, and NOTIFIED
+ *     FREE         spawn (spawner)                   AWAKE        queue it
+ *     AWAKE        begin (worker that took it)       same         resume its stack
+ *     AWAKE        suspend (worker, stack saved)     SUSPENDED    leave it alone; NOTIFIED set: AWAKE without, queue it
+ *     AWAKE        yield (worker, stack saved)       same         queue it
+ *     AWAKE        finish (worker, stack left)       FINISHED     wake its waiters, give up the runtime's reference
+ *     SUSPENDED    wake (anyone)                     AWAKE        queue it
+ *     AWAKE        wake (anyone)                     same, and NOTIFIED
  *     FINISHED     wake (anyone)                     same: inert
  *     FINISHED     last reference given up           FREE         return the header to its slab
  *
- * Beside its life the word holds flags and the number of references: one of the runtime while the task has not
- * finished, one of each handle and waker. begin takes NOTIFIED away.
+ * AWAKE is in one queue, or in the hands of one worker. Beside its life the word holds flags and the number of
+ * references: one of the runtime while the task has not finished, one of each handle and waker.
  *
- * Edge task.state: every transition is a read-modify-write (acq_rel) on one word, so each sees all before it. What a
- *     waker wrote is visible to the task after begin; what the task wrote before it left its stack is visible to
- *     the worker that resumes it. A wake writes the word even when NOTIFIED is set already: else the suspender could
- *     miss what was written before it.
- * Wakes may be spurious: whoever suspends asks again for what it waited for.
+ * Edge task.state: every transition that changes the word is a read-modify-write (acq_rel), so each sees all before it.
+ *     A waker that finds SUSPENDED sees what the task wrote before it left its stack, and hands it, with what it wrote
+ *     itself, to whoever resumes the task: by the queue's edge, as begin and yield do not touch the word. What a waker
+ *     wrote that finds AWAKE, the task sees at its next suspend, which finds NOTIFIED. A wake writes the word even when
+ *     NOTIFIED is set already: else the suspender could miss what was written before it.
+ * Wakes may be spurious, as the one is that came before the task began: whoever suspends asks again for what it waited
+ *     for.
  *
  * Headers come from a slab and stay readable for good, so the walk that cancels everything may look at free ones. */
 #ifndef PAWL_SCHED_TASK_H
@@ -33,10 +34,10 @@
 #include "base/waker.h"
 #include "sched/stack.h"
 
-enum task_life { TASK_FREE, TASK_SCHEDULED, TASK_RUNNING, TASK_SUSPENDED, TASK_FINISHED };
+enum task_life { TASK_FREE, TASK_AWAKE, TASK_SUSPENDED, TASK_FINISHED };
 
 #define TASK_LIFE_MASK UINT64_C(7)
-#define TASK_NOTIFIED UINT64_C(8)     /* woken since it began to run */
+#define TASK_NOTIFIED UINT64_C(8)     /* woken while AWAKE */
 #define TASK_CANCELLED UINT64_C(16)   /* pawl_task_cancel */
 #define TASK_PERMIT UINT64_C(32)      /* its waker was woken; taken by pawl_suspend_until */
 #define TASK_HAS_WAITERS UINT64_C(64) /* set under lock; the finisher must look */
@@ -63,6 +64,7 @@ struct pawl_task {
     struct lock lock;             /*   nests in nothing, nothing nests in it */
     int32_t worker;               /* C the only one that may run it, -1: any */
     uint32_t shields;             /* T */
+    bool running;                 /* Q begun; only where PAWL_DEBUG checks it */
     char name[TASK_NAME_SIZE];    /* C */
     union task_room {             /* of a stackless task whose state is: */
         _Alignas(max_align_t) unsigned char copy[TASK_ROOM_SIZE]; /* T a copy that fits in here */
@@ -83,45 +85,52 @@ static inline enum task_life task_life(const struct pawl_task *task)
     return (enum task_life)(load_acquire_u64(&task->state) & TASK_LIFE_MASK);
 }
 
-/* SCHEDULED -> RUNNING. */
+/* A task that was queued twice would begin twice. */
+static inline void task_set_running(struct pawl_task *task, bool running)
+{
+#ifdef PAWL_DEBUG
+    PAWL_ASSERT((load_relaxed_u64(&task->state) & TASK_LIFE_MASK) == TASK_AWAKE); /* relaxed: nobody else ends that */
+    PAWL_ASSERT(task->running != running);
+    task->running = running;
+#else
+    (void)task;
+    (void)running;
+#endif
+}
+
 static inline void task_begin(struct pawl_task *task)
 {
-    uint64_t state = load_relaxed_u64(&task->state), next; /* relaxed: the compare-and-swap decides, here and below */
-    do {
-        PAWL_DASSERT((state & TASK_LIFE_MASK) == TASK_SCHEDULED);
-        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | TASK_RUNNING;
-    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
+    task_set_running(task, true);
 }
 
-/* RUNNING -> SUSPENDED; or, if it was woken meanwhile, SCHEDULED: true, queue it. */
+/* AWAKE -> SUSPENDED; or, if it was woken meanwhile, not: true, queue it. */
 static inline bool task_suspend(struct pawl_task *task)
 {
-    uint64_t state = load_relaxed_u64(&task->state), next;
+    task_set_running(task, false);
+    uint64_t state = load_relaxed_u64(&task->state), next; /* relaxed: the compare-and-swap decides, here and below */
     do {
-        PAWL_DASSERT((state & TASK_LIFE_MASK) == TASK_RUNNING);
         bool notified = (state & TASK_NOTIFIED) != 0;
-        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | (notified ? TASK_SCHEDULED : TASK_SUSPENDED);
+        next = (state & ~(TASK_LIFE_MASK | TASK_NOTIFIED)) | (notified ? TASK_AWAKE : TASK_SUSPENDED);
     } while (!cas_acq_rel_relaxed_u64(&task->state, &state, next));
-    return (next & TASK_LIFE_MASK) == TASK_SCHEDULED;
+    return (next & TASK_LIFE_MASK) == TASK_AWAKE;
 }
 
-/* RUNNING -> SCHEDULED: queue it. */
+/* Queue it. */
 static inline void task_yield(struct pawl_task *task)
 {
-    fetch_add_acq_rel_u64(&task->state, (uint64_t)TASK_SCHEDULED - (uint64_t)TASK_RUNNING);
+    task_set_running(task, false);
 }
 
-/* Wakes, and sets `flags` in the same step. true: SUSPENDED -> SCHEDULED, queue it. */
+/* Wakes, and sets `flags` in the same step. true: SUSPENDED -> AWAKE, queue it. */
 static inline bool task_mark_woken(struct pawl_task *task, uint64_t flags)
 {
     uint64_t state = load_relaxed_u64(&task->state), next;
     do {
         switch (state & TASK_LIFE_MASK) {
         case TASK_SUSPENDED:
-            next = (state & ~TASK_LIFE_MASK) | TASK_SCHEDULED | flags;
+            next = (state & ~TASK_LIFE_MASK) | TASK_AWAKE | flags;
             break;
-        case TASK_SCHEDULED:
-        case TASK_RUNNING:
+        case TASK_AWAKE:
             next = state | TASK_NOTIFIED | flags;
             break;
         default:

@@ -26,11 +26,28 @@ static bool has_outcome(struct pawl_task *task, void *waiter)
     return waiter_outcome(waiter) != OUTCOME_NONE;
 }
 
+/* pawl__suspend_while_not without any deadline, which is how most waits are. */
+static int wait_for_good(struct waiter *waiter, bool interruptible)
+{
+    struct pawl_task *task = waiter->task;
+    while (waiter_outcome(waiter) == OUTCOME_NONE) {
+        int error = interruptible ? task_cancellation(task) : 0;
+        if (error != 0)
+            return error;
+        noise_point("task.state.not_done");
+        pawl__task_suspend(task);
+    }
+    return 0;
+}
+
 int pawl__waiter_wait(struct waiter *waiter, uint64_t deadline_ns, bool interruptible)
 {
-    if (waiter->task == NULL)
+    struct pawl_task *task = waiter->task;
+    if (task == NULL)
         return wait_as_thread(waiter, deadline_ns);
-    return pawl__suspend_while_not(waiter->task, has_outcome, waiter, deadline_ns, interruptible);
+    if (deadline_ns == PAWL_NEVER && (!interruptible || task->timeout == NULL))
+        return wait_for_good(waiter, interruptible);
+    return pawl__suspend_while_not(task, has_outcome, waiter, deadline_ns, interruptible);
 }
 
 void pawl__waiter_await_grant(struct waiter *waiter)
@@ -52,11 +69,7 @@ void pawl__waiter_grant(struct waiter *waiter, int outcome)
         pawl__wake_one(&lead->outcome);                       /* an address only: the waiter may be gone */
         return;
     }
-    task_ref(task); /* it lives as long as it waits; after the grant only our reference keeps it */
-    store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
-    noise_point("waiter.granted.stored");
-    pawl__task_wake(task);
-    pawl__task_unref(task);
+    pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
 }
 
 void pawl__waiters_grant(struct claimed *claimed, int outcome)

@@ -168,20 +168,20 @@ void pawl__worker_look_at_clock(struct worker *worker)
 
 /* ---- running a task ---- */
 
-/* RUNNING -> FINISHED. current.task is NULL: what wakes up goes to the ring. */
-static void end(struct worker *worker, struct pawl_task *task)
+/* AWAKE -> FINISHED. current.task is NULL: what wakes up goes to the ring. */
+static void conclude(struct worker *worker, struct pawl_task *task)
 {
     if (pawl__task_finish(task))
         share(worker);
     runtime_count_finished(worker->runtime, worker);
 }
 
-/* Ends it, when nothing of the task is on its stack any more; the stack is not the task's from here on. */
+/* The same, when nothing of the task is on its stack any more; the stack is not the task's from here on. */
 static void finish(struct worker *worker, struct pawl_task *task)
 {
     stack_unreserve(&worker->runtime->stacks, &worker->stacks);
     task->stack = NULL;
-    end(worker, task);
+    conclude(worker, task);
 }
 
 static void begin(struct worker *worker, struct pawl_task *task)
@@ -190,68 +190,23 @@ static void begin(struct worker *worker, struct pawl_task *task)
     counter_add(&worker->counters.runs, 1);
     worker->budget = WORKER_BUDGET;
     worker->current.task = task;
-}
-
-static struct pawl_task *next_own_task(struct worker *worker);
-
-/* When a task has returned on a stack, the next one can run on it at once, without a switch home and back, if it has
- * not run yet either and home has nothing else to do first. false: leave. */
-static bool begin_next_here(struct worker *worker)
-{
-    struct pawl_task *task = worker->current.task;
-    struct stack *stack = task->stack;
-    if (worker->until_clock == 1 || worker->until_inject == 1 || stack->arena == NULL)
-        return false;
-    struct pawl_task *next = next_own_task(worker);
-    if (next == NULL || next->stack != NULL) {
-        worker->handed = next;
-        return false;
-    }
-    worker->until_clock--;
-    worker->until_inject--;
-    worker->current.task = NULL;
-    worker->handed = next;
-    finish(worker, task);
     worker->handed = NULL;
-    next->stack = stack;
-    begin(worker, next);
-    return true;
 }
 
-/* The bottom of each stack. A task that suspended may return on another worker than it began on. */
-static void stack_main(void *arg)
-{
-    struct stack *stack = arg;
-    do {
-        struct pawl_task *task = current_task();
-        task->value = task->fn(task->value);
-    } while (begin_next_here(pawl__current()->worker));
-    pawl__context_leave(&stack->context, CONTEXT_FINISHED);
-}
-
-/* Its first run: takes the stack that spawn reserved. false: the kernel has no memory for it now. */
-static bool give_stack(struct worker *worker, struct pawl_task *task)
-{
-    if (task->stack == NULL)
-        task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
-    if (task->stack == NULL)
-        return false;
-    pawl__context_prepare(&task->stack->context, stack_main, task->stack);
-    return true;
-}
-
-/* Home again: what the task that left, not always the one that was resumed, wants done. */
-static void after_run(struct worker *worker, enum context_reason reason)
+/* Sees off the task that has left its stack for the one we are on, if it was a task: only now may others have it. */
+static void see_off(struct worker *worker)
 {
     struct pawl_task *task = worker->current.task;
-    struct stack *stack = task->stack;
+    if (task == NULL)
+        return;
     noise_point("task.state.left");
     worker->current.task = NULL;
-    if (reason == CONTEXT_FINISHED) {
+    if (worker->leave == LEAVE_FINISHED) {
+        struct stack *stack = task->stack;
         finish(worker, task);
         stack_put(&worker->runtime->stacks, &worker->stacks, stack);
-    } else if (reason == CONTEXT_YIELDED || task_suspend(task)) {
-        if (reason == CONTEXT_YIELDED)
+    } else if (worker->leave == LEAVE_YIELDED || task_suspend(task)) {
+        if (worker->leave == LEAVE_YIELDED)
             task_yield(task);
         pawl__schedule(worker->runtime, worker, task);
         share(worker);
@@ -269,39 +224,125 @@ static void run_poll(struct worker *worker, struct pawl_task *task)
     worker->current.task = NULL;
     if (ended) {
         stack_dismiss(&worker->runtime->stacks);
-        end(worker, task);
+        conclude(worker, task);
     } else if (task_suspend(task)) {
         pawl__schedule(worker->runtime, worker, task);
         share(worker);
     }
-    if (--worker->until_clock == 0)
-        pawl__worker_look_at_clock(worker);
 }
 
-static void run(struct worker *worker, struct pawl_task *task)
+/* On the stack of the task that was handed. */
+static void arrive(void)
 {
-    if (task_is_stackless(task)) {
-        run_poll(worker, task);
-        return;
+    struct worker *worker = pawl__current()->worker;
+    see_off(worker);
+    begin(worker, worker->handed);
+}
+
+static struct pawl_task *next_own_task(struct worker *worker);
+
+/* Handed: the next own task, if home has nothing to do before it. */
+static struct pawl_task *hand_next(struct worker *worker)
+{
+    if (worker->until_clock == 1 || worker->until_inject == 1)
+        return NULL;
+    worker->handed = next_own_task(worker);
+    if (worker->handed != NULL) {
+        worker->until_clock--;
+        worker->until_inject--;
     }
-    if ((task->stack == NULL || task->stack->context.suspended == NULL) && !give_stack(worker, task)) {
-        pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */
-        return;
-    }
-    begin(worker, task);
-    after_run(worker, pawl__context_resume(&task->stack->context));
-    if (--worker->until_clock == 0)
-        pawl__worker_look_at_clock(worker);
+    return worker->handed;
+}
+
+static bool ready_stack(struct worker *worker, struct pawl_task *task);
+
+/* Leaves the task's stack for that of the next one, which was handed, or for home, which sees to the rest. */
+static void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task, enum leave why)
+{
+    bool directly = next != NULL && ready_stack(worker, next);
+    worker->leave = why;
+    pawl__context_switch(&task->stack->context, directly ? &next->stack->context : &worker->home,
+                         why == LEAVE_FINISHED);
+    arrive();
+}
+
+static void leave(struct pawl_task *task, enum leave why)
+{
+    struct worker *worker = pawl__current()->worker;
+    leave_for(worker, hand_next(worker), task, why);
 }
 
 void pawl__task_suspend(struct pawl_task *task)
 {
-    pawl__context_leave(&task->stack->context, CONTEXT_SUSPENDED);
+    leave(task, LEAVE_SUSPENDED);
 }
 
 void pawl__task_yield(struct pawl_task *task)
 {
-    pawl__context_leave(&task->stack->context, CONTEXT_YIELDED);
+    leave(task, LEAVE_YIELDED);
+}
+
+/* The task has returned. The next one can begin on its stack, without a switch, if it has not run yet either. */
+static void end(struct pawl_task *task)
+{
+    struct worker *worker = pawl__current()->worker;
+    struct stack *stack = task->stack;
+    struct pawl_task *next = hand_next(worker);
+    if (next == NULL || next->stack != NULL || stack->arena == NULL)
+        leave_for(worker, next, task, LEAVE_FINISHED);
+    worker->current.task = NULL;
+    finish(worker, task);
+    next->stack = stack;
+    begin(worker, next);
+}
+
+/* The bottom of each stack. A task that suspended may return on another worker than it began on. */
+static void stack_main(void *unused)
+{
+    (void)unused;
+    arrive();
+    for (;;) {
+        struct pawl_task *task = current_task();
+        task->value = task->fn(task->value);
+        end(task);
+    }
+}
+
+/* At its first run it takes the stack that spawn reserved. false: it is stackless, or the kernel has no memory for it
+ * now. */
+static bool ready_stack(struct worker *worker, struct pawl_task *task)
+{
+    if (task_is_stackless(task))
+        return false;
+    if (task->stack == NULL)
+        task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
+    else if (task->stack->context.suspended != NULL)
+        return true;
+    if (task->stack == NULL)
+        return false;
+    pawl__context_prepare(&task->stack->context, stack_main, NULL);
+    return true;
+}
+
+static void run_on_stack(struct worker *worker, struct pawl_task *task)
+{
+    if (!ready_stack(worker, task)) {
+        pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */
+        return;
+    }
+    worker->handed = task;
+    pawl__context_switch(&worker->home, &task->stack->context, false);
+    see_off(worker); /* not always the one that was resumed */
+}
+
+static void run(struct worker *worker, struct pawl_task *task)
+{
+    if (task_is_stackless(task))
+        run_poll(worker, task);
+    else
+        run_on_stack(worker, task);
+    if (--worker->until_clock == 0)
+        pawl__worker_look_at_clock(worker);
 }
 
 /* ---- finding the next task ---- */

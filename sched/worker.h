@@ -30,6 +30,8 @@ enum {
     WORKER_CLOCK_INTERVAL_MAX = 64 /* tasks between looks at the clock */
 };
 
+enum leave { LEAVE_SUSPENDED, LEAVE_YIELDED, LEAVE_FINISHED };
+
 /* Access: C constant after init, W its thread, S its thread writes and any reads, A any thread atomic */
 struct worker {
     struct current current;     /* W */
@@ -49,6 +51,8 @@ struct worker {
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
+    struct context home;        /* W its own stack */
+    enum leave leave;           /* W why current.task leaves its stack */
 
     struct queue queue;         /* see sched/queue.h */
     _Alignas(PAWL_CACHE_LINE) struct counters counters;       /* S */
@@ -65,7 +69,7 @@ void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_
 /* Wakes a worker if nobody searches and somebody sleeps: after a task was queued (edge idle.announce, left side). */
 void pawl__notify(struct pawl_runtime *rt);
 
-/* From a task: leaves to the worker's loop. Returns when resumed, maybe on another worker. */
+/* From a task: leaves for the next one or the worker's loop. Returns when resumed, maybe on another worker. */
 void pawl__task_suspend(struct pawl_task *task);
 void pawl__task_yield(struct pawl_task *task);
 

@@ -142,13 +142,25 @@ void pawl_channel_destroy(struct pawl_channel *c)
     free(c);
 }
 
+/* The hot path of both directions: no more is written than is needed. */
+static inline __attribute__((always_inline)) int wait_until(struct pawl_channel *c, const struct wait_kind *kind,
+                                                            void *item, uint64_t deadline_ns)
+{
+    int result = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
+    if (result != 0)
+        return result;
+    struct wait wait;
+    wait.kind = kind;
+    wait.lock = &c->lock;
+    wait.object = c;
+    wait.item = item;
+    result = wait_begin_as(&wait, kind, true);
+    return result == WAIT_QUEUED ? pawl__wait_end(&wait, deadline_ns) : result;
+}
+
 int pawl_channel_send_until(struct pawl_channel *c, const void *item, uint64_t deadline_ns)
 {
-    int error = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
-    if (error != 0)
-        return error;
-    struct wait wait = pawl__channel_send_wait(c, item);
-    return pawl__wait(&wait, deadline_ns);
+    return wait_until(c, &send_kind, (void *)(uintptr_t)item, deadline_ns);
 }
 
 int pawl_channel_send(struct pawl_channel *c, const void *item)
@@ -176,11 +188,7 @@ int pawl_channel_try_send(struct pawl_channel *c, const void *item)
 
 int pawl_channel_receive_until(struct pawl_channel *c, void *item, uint64_t deadline_ns)
 {
-    int error = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
-    if (error != 0)
-        return error;
-    struct wait wait = pawl__channel_receive_wait(c, item);
-    return pawl__wait(&wait, deadline_ns);
+    return wait_until(c, &receive_kind, item, deadline_ns);
 }
 
 int pawl_channel_receive(struct pawl_channel *c, void *item)

@@ -8,40 +8,14 @@
 _Static_assert(sizeof(struct wait) <= sizeof(struct pawl_wait), "a wait fits into the public one");
 _Static_assert(_Alignof(struct wait) <= _Alignof(struct pawl_wait), "and is aligned in it");
 
-static int begin_locked(struct wait *wait, bool may_queue, struct claimed *claimed)
-{
-    int result = wait->kind->attempt(wait, claimed);
-    if (result != -EAGAIN || !may_queue)
-        return result;
-    pawl__waiter_init(&wait->waiter);
-    return wait->kind->queue(wait, claimed);
-}
-
-static int begin(struct wait *wait, bool may_queue)
-{
-    for (;;) {
-        struct claimed claimed = {NULL, NULL};
-        lock_acquire(wait->lock);
-        int result = begin_locked(wait, may_queue, &claimed);
-        lock_release(wait->lock);
-        noise_point("wait.begun");
-        if (claimed.first != NULL)
-            pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
-        if (PAWL_LIKELY(result != WAIT_PREPARE))
-            return result;
-        if ((result = wait->kind->prepare(wait)) != 0)
-            return result;
-    }
-}
-
 int pawl__wait_begin(struct wait *wait)
 {
-    return begin(wait, true);
+    return wait_begin_as(wait, wait->kind, true);
 }
 
 int pawl__wait_attempt(struct wait *wait)
 {
-    return begin(wait, false);
+    return wait_begin_as(wait, wait->kind, false);
 }
 
 bool pawl__wait_withdraw(struct wait *wait)

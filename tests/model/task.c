@@ -104,7 +104,7 @@ static void set_word(enum act (*what)(void))
 {
     body = what;
     queued = true;
-    atomic_store_explicit(&word.state, 2 * TASK_REF | TASK_SCHEDULED, memory_order_relaxed);
+    atomic_store_explicit(&word.state, 2 * TASK_REF | TASK_AWAKE, memory_order_relaxed);
 }
 
 /* Ended once, with our reference alone left, and NOTIFIED cleared for good. */
@@ -247,7 +247,7 @@ static void make_running(unsigned handles)
     struct worker *worker = &rt->workers[0];
     MODEL_ASSERT(pawl__task_create(rt, NULL, NULL, NULL, NULL, &task) == 0);
     runtime_count(rt, worker, spawned, 1);
-    store_relaxed_u64(&task->state, (handles + 1) * TASK_REF | TASK_SCHEDULED); /* relaxed: nobody else yet */
+    store_relaxed_u64(&task->state, (handles + 1) * TASK_REF | TASK_AWAKE); /* relaxed: nobody else yet */
     task_begin(task);
 }
 

@@ -157,6 +157,33 @@ static void grant_meets_next_task(void)
     tear_down();
 }
 
+/* By another worker, which takes no reference: the header may be free, or the next task's, when it comes to wake it. The
+ * task is on its feet already and finds the grant by itself, or is woken by it. */
+static void grant_as_worker(void *unused)
+{
+    struct worker *worker = be_worker(1);
+    let_one_in(unused);
+    work(worker);
+    be_plain();
+}
+
+static void worker_grant_meets_next_task(void)
+{
+    list_init(&room);
+    build(2);
+    MODEL_ASSERT(pawl_spawn(rt, wait_as_task, NULL, NULL) == 0);
+    work_as_worker(NULL);
+    pawl_waker_wake(&waker);
+    pawl_waker_drop(&waker);
+    run_two(grant_as_worker, grant_then_spawn);
+    MODEL_ASSERT(ended == 1 && answer[0] == 0);
+    pawl_waker_wake(&second);
+    work_as_worker(NULL);
+    MODEL_ASSERT(ended == 2 && answer[1] == 0);
+    pawl_waker_drop(&second);
+    tear_down();
+}
+
 /* ---- whole runtimes ---- */
 
 static void *wait_to_be_woken(void *arg)
@@ -197,12 +224,14 @@ SCENARIO(task_is_granted_last, "a task is granted, ends, and its runtime goes", 
 SCENARIO(woken_task_is_granted_last, "the same, and the task looks before it is woken", .outcomes = NULL)
 SCENARIO(task_gives_up, "a task is granted as it gives up", ONLY("0", "ECANCELED"))
 SCENARIO(grant_meets_next_task, "a task is granted, ends, and its worker spawns", .outcomes = NULL)
+SCENARIO(worker_grant_meets_next_task, "the same, granted by another worker", .outcomes = NULL)
 SCENARIO(whole_two_gates, "two tasks that wait are woken as the whole runtime goes", .bound = 1, .expirations = 1)
 
 int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &thread_is_granted_, &thread_gives_up_, &two_threads_give_up_, &task_is_granted_last_,
-        &woken_task_is_granted_last_, &task_gives_up_, &grant_meets_next_task_, &whole_two_gates_, NULL};
+        &woken_task_is_granted_last_, &task_gives_up_, &grant_meets_next_task_, &worker_grant_meets_next_task_,
+        &whole_two_gates_, NULL};
     return model_main(argc, argv, scenarios);
 }

@@ -187,6 +187,39 @@ static void wake_across_workers(void)
     end_all();
 }
 
+/* It suspends straight to another task, on whose stack it is published, and goes on elsewhere meanwhile. */
+static void *yield_once(void *arg)
+{
+    MODEL_ASSERT(pawl_yield() == 0);
+    return arg;
+}
+
+static void wake_and_work(void *unused)
+{
+    struct worker *worker = be_worker(1);
+    wake(unused);
+    work(worker);
+    be_plain();
+}
+
+static void wake_meets_direct_switch(void)
+{
+    build(2);
+    struct worker *worker = be_worker(0);
+    MODEL_ASSERT(pawl_spawn(rt, suspend_for_first, NULL, NULL) == 0 && pawl_spawn(rt, yield_once, NULL, NULL) == 0);
+    for (unsigned i = 0; i < 2; i++) {
+        struct pawl_task *next = next_task(worker);
+        worker->until_inject = 1; /* so that it leaves for home */
+        run(worker, next);
+    }
+    worker->until_inject = WORKER_INJECT_INTERVAL;
+    be_plain();
+    run_two(work_as_worker, wake_and_work);
+    finish_work();
+    MODEL_ASSERT(answer[0] == 0 && !permit_left());
+    end_all();
+}
+
 /* ---- against cancellation and deadlines ---- */
 
 static void wake_then_cancel(void *unused)
@@ -410,6 +443,7 @@ SCENARIO(two_wakes_meet_suspend, "the same, by two", ONLY("permit left", "permit
 SCENARIO(many_wakes, "a task is woken again and again", .outcomes = NULL)
 SCENARIO(many_wakes_by_two, "the same, by two", .outcomes = NULL)
 SCENARIO(wake_across_workers, "a task is woken by one on another worker", .outcomes = NULL)
+SCENARIO(wake_meets_direct_switch, "a task is woken as it suspends straight to another", .outcomes = NULL)
 SCENARIO(wake_wins, "a suspended task is woken, then cancelled", ONLY("0"))
 SCENARIO(wake_meets_cancel, "a suspended task is cancelled, then woken", ONLY("0", "ECANCELED"))
 SCENARIO(wake_meets_deadline, "a task is woken as its deadline passes", ONLY("0", "ETIMEDOUT"))
@@ -428,7 +462,7 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &wake_meets_suspend_, &two_wakes_meet_suspend_, &many_wakes_, &many_wakes_by_two_, &wake_across_workers_,
-        &wake_wins_, &wake_meets_cancel_, &wake_meets_deadline_, &wake_meets_deadline_elsewhere_, &drops_meet_end_,
+        &wake_meets_direct_switch_, &wake_wins_, &wake_meets_cancel_, &wake_meets_deadline_, &wake_meets_deadline_elsewhere_, &drops_meet_end_,
         &wake_meets_end_, &clone_meets_end_, &drops_meet_destroy_, &wake_meets_destroy_, &clone_meets_destroy_,
         &last_wake_meets_destroy_, &stale_wake_meets_next_task_, NULL};
     return model_main(argc, argv, scenarios);

@@ -1,4 +1,4 @@
-/* Switching between the home stack and a task's. */
+/* Switching between a home stack and tasks'. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -13,6 +13,7 @@
 enum { SIZE = 128 * 1024 };
 
 static struct context context;
+static struct context *home;    /* of whoever resumed last */
 static int steps, wrong_locals; /* a failing assertion jumps: not from a task's stack */
 
 static void init(struct context *c)
@@ -30,38 +31,51 @@ static void fini(struct context *c)
     munmap(memory, SIZE);
 }
 
+static void resume(struct context *c)
+{
+    struct context mine = {0};
+    home = &mine;
+    pawl__context_switch(&mine, c, false);
+}
+
+static void leave(struct context *c)
+{
+    pawl__context_switch(c, home, false);
+}
+
+static void leave_for_good(struct context *c)
+{
+    pawl__context_switch(c, home, true);
+    abort();
+}
+
 static void take_three_steps(void *arg)
 {
-    struct context *c = arg;
     steps = 1;
-    pawl__context_leave(c, CONTEXT_SUSPENDED);
+    leave(arg);
     steps = 2;
-    pawl__context_leave(c, CONTEXT_YIELDED);
+    leave(arg);
     steps = 3;
-    pawl__context_leave(c, CONTEXT_FINISHED);
-    abort();
+    leave_for_good(arg);
 }
 
 static void expect_three_steps(struct context *c)
 {
     pawl__context_prepare(c, take_three_steps, c);
-    steps = 0;
-    cr_assert_eq(pawl__context_resume(c), CONTEXT_SUSPENDED);
-    cr_assert_eq(steps, 1);
-    cr_assert_eq(pawl__context_resume(c), CONTEXT_YIELDED);
-    cr_assert_eq(steps, 2);
-    cr_assert_eq(pawl__context_resume(c), CONTEXT_FINISHED);
-    cr_assert_eq(steps, 3);
+    for (int step = 1; step <= 3; step++) {
+        resume(c);
+        cr_assert_eq(steps, step);
+    }
 }
 
-Test(context, goes_on_where_it_left_and_says_why)
+Test(context, goes_on_where_it_left)
 {
     init(&context);
     expect_three_steps(&context);
     fini(&context);
 }
 
-Test(context, is_used_again_after_it_has_finished)
+Test(context, is_used_again_after_it_was_left_for_good)
 {
     init(&context);
     for (int i = 0; i < 1000; i++)
@@ -70,6 +84,8 @@ Test(context, is_used_again_after_it_has_finished)
 }
 
 /* ---- what is kept ---- */
+
+static bool done;
 
 static void use_locals(void *arg)
 {
@@ -81,7 +97,7 @@ static void use_locals(void *arg)
     memset((char *)(uintptr_t)array, 0x5a, sizeof array);
     for (int i = 0; i < 100; i++) {
         uint64_t sum = 0;
-        pawl__context_leave(c, CONTEXT_SUSPENDED);
+        leave(c);
         for (size_t k = 0; k < 8; k++)
             sum += many[k];
         product *= 1.25;
@@ -90,7 +106,8 @@ static void use_locals(void *arg)
     for (size_t i = 0; i < sizeof array; i++)
         wrong_locals += array[i] != 0x5a;
     wrong_locals += product < 7e9 || product > 8e9;
-    pawl__context_leave(c, CONTEXT_FINISHED);
+    done = true;
+    leave_for_good(c);
 }
 
 Test(context, keeps_its_locals)
@@ -99,7 +116,7 @@ Test(context, keeps_its_locals)
     volatile uint64_t count = 0;
     init(&context);
     pawl__context_prepare(&context, use_locals, &context);
-    while (pawl__context_resume(&context) == CONTEXT_SUSPENDED) {
+    for (resume(&context); !done; resume(&context)) {
         count++;
         mine += 0.5;
     }
@@ -118,14 +135,15 @@ static void note_thread(void *arg)
     struct context *c = arg;
     for (;;) {
         left_from = gettid();
-        pawl__context_leave(c, CONTEXT_SUSPENDED);
+        leave(c);
     }
 }
 
 static void *resume_here(void *arg)
 {
     for (int i = 0; i < 3; i++) {
-        if (pawl__context_resume(arg) != CONTEXT_SUSPENDED || left_from != gettid())
+        resume(arg);
+        if (left_from != gettid())
             return arg;
     }
     return NULL;
@@ -155,27 +173,83 @@ static int visits[COUNT];
 
 static void visit(void *arg)
 {
-    size_t me = (size_t)((struct context *)arg - ring);
+    struct context *me = arg;
     for (int i = 0; i < 10; i++) {
-        visits[me]++;
-        pawl__context_leave(arg, CONTEXT_YIELDED);
+        visits[me - ring]++;
+        leave(me);
     }
-    pawl__context_leave(arg, CONTEXT_FINISHED);
+    leave_for_good(me);
+}
+
+static void init_ring(context_fn *fn)
+{
+    for (size_t i = 0; i < COUNT; i++) {
+        init(&ring[i]);
+        pawl__context_prepare(&ring[i], fn, &ring[i]);
+    }
+}
+
+static void fini_ring(void)
+{
+    for (size_t i = 0; i < COUNT; i++)
+        fini(&ring[i]);
 }
 
 Test(context, many_take_turns)
 {
-    for (size_t i = 0; i < COUNT; i++) {
-        init(&ring[i]);
-        pawl__context_prepare(&ring[i], visit, &ring[i]);
-    }
+    init_ring(visit);
     for (int round = 1; round <= 10; round++)
         for (size_t i = 0; i < COUNT; i++) {
-            cr_assert_eq(pawl__context_resume(&ring[i]), CONTEXT_YIELDED);
+            resume(&ring[i]);
             cr_assert_eq(visits[i], round);
         }
-    for (size_t i = 0; i < COUNT; i++) {
-        cr_assert_eq(pawl__context_resume(&ring[i]), CONTEXT_FINISHED);
-        fini(&ring[i]);
+    for (size_t i = 0; i < COUNT; i++)
+        resume(&ring[i]);
+    fini_ring();
+}
+
+/* ---- from one to another ---- */
+
+static void pass_on(void *arg)
+{
+    struct context *me = arg;
+    size_t number = (size_t)(me - ring);
+    for (int i = 0; i < 10; i++) {
+        visits[number]++;
+        wrong_locals += number > 0 && visits[number] != visits[number - 1];
+        pawl__context_switch(me, number + 1 < COUNT ? me + 1 : home, false);
     }
+    pawl__context_switch(me, number + 1 < COUNT ? me + 1 : home, true);
+}
+
+Test(context, one_leaves_for_another_and_the_last_for_home)
+{
+    init_ring(pass_on);
+    for (int round = 1; round <= 11; round++) {
+        resume(&ring[0]);
+        cr_assert_eq(visits[COUNT - 1], round <= 10 ? round : 10);
+        cr_assert_eq(wrong_locals, 0);
+    }
+    fini_ring();
+}
+
+static void *resume_ring(void *arg)
+{
+    resume(&ring[0]);
+    return arg;
+}
+
+Test(context, one_that_was_resumed_elsewhere_leaves_for_the_home_there)
+{
+    init_ring(pass_on);
+    for (int round = 1; round <= 11; round++) {
+        pthread_t thread;
+        if (round % 2 == 0)
+            resume_ring(NULL);
+        else
+            cr_assert_eq(pthread_create(&thread, NULL, resume_ring, NULL) || pthread_join(thread, NULL), 0);
+        cr_assert_eq(visits[COUNT - 1], round <= 10 ? round : 10);
+    }
+    cr_assert_eq(wrong_locals, 0);
+    fini_ring();
 }

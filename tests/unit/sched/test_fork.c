@@ -95,6 +95,13 @@ static void expect_in_child(void (*fn)(void))
 /* In a child: its line, the low byte of it, is the exit status. */
 #define CLAIM(condition) ((condition) ? (void)0 : _exit((__LINE__ & 255) != 0 ? __LINE__ & 255 : 1))
 
+static enum pawl_poll never_polled(struct pawl_context *cx, void *state)
+{
+    (void)cx;
+    (void)state;
+    abort();
+}
+
 static void call_the_parents_runtime(void)
 {
     struct pawl_metrics metrics;
@@ -104,6 +111,8 @@ static void call_the_parents_runtime(void)
     pawl_task_options_init(&o);
     CLAIM(pawl_spawn(parent.rt, return_arg, NULL, &task) == -EPERM);
     CLAIM(pawl_spawn_with(parent.rt, &o, return_arg, NULL, &task) == -EPERM);
+    CLAIM(pawl_spawn_poll(parent.rt, never_polled, NULL, &task) == -EPERM);
+    CLAIM(pawl_spawn_poll_copy(parent.rt, never_polled, &o, sizeof o, &task) == -EPERM);
     CLAIM(task == NULL);
     CLAIM(pawl_runtime_run(parent.rt, return_arg, NULL, NULL) == -EPERM);
     CLAIM(pawl_runtime_shutdown(parent.rt, 0) == -EPERM);

@@ -300,6 +300,41 @@ Test(poll, that_wakes_itself_each_time_does_not_starve_the_others)
     finish(rt);
 }
 
+struct eager {
+    uint32_t polls, others; /* plain: all on one worker */
+};
+
+static enum pawl_poll wake_itself_until_others(struct pawl_context *cx, void *state)
+{
+    struct eager *eager = state;
+    struct pawl_waker waker;
+    eager->polls++;
+    pawl_waker_from(&waker, cx);
+    pawl_waker_wake(&waker);
+    pawl_waker_drop(&waker);
+    return eager->others == 3 || eager->polls == 1000 ? PAWL_READY : PAWL_PENDING;
+}
+
+static void *spawn_eager(void *arg)
+{
+    struct eager *eager = arg;
+    struct pawl_task *task;
+    CHECK_EQ(pawl_spawn_poll(NULL, wake_itself_until_others, eager, &task), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(pawl_spawn_poll(NULL, ready, &eager->others, NULL), 0);
+    CHECK_EQ(pawl_join(task, NULL), 0);
+    return arg;
+}
+
+Test(poll, that_wakes_itself_goes_behind_the_others_in_the_queue)
+{
+    struct pawl_runtime *rt = start(1);
+    struct eager eager = {0};
+    run(rt, spawn_eager, &eager);
+    cr_assert_leq(eager.polls, 2);
+    finish(rt);
+}
+
 static struct pawl_task *expected_self;
 
 static enum pawl_poll find_itself(struct pawl_context *cx, void *state)

@@ -22,6 +22,7 @@ static struct pawl_task *task_in(uint64_t state)
         slab = pawl__slab_create(&libc, TASK_SIZE);
     struct pawl_task *task = pawl__slab_alloc_shared(slab);
     store_release_u64(&task->state, state);
+    task->running = false;
     return task;
 }
 
@@ -43,20 +44,18 @@ struct row {
 };
 
 static const struct row table[] = {
-    {TASK_SCHEDULED, BEGIN, TASK_RUNNING, false},
-    {TASK_SCHEDULED | TASK_NOTIFIED, BEGIN, TASK_RUNNING, false},
-    {TASK_RUNNING, SUSPEND, TASK_SUSPENDED, false},
-    {TASK_RUNNING | TASK_NOTIFIED, SUSPEND, TASK_SCHEDULED, true},
-    {TASK_RUNNING, YIELD, TASK_SCHEDULED, false},
-    {TASK_RUNNING | TASK_NOTIFIED, YIELD, TASK_SCHEDULED | TASK_NOTIFIED, false},
-    {TASK_RUNNING, FINISH, TASK_FINISHED, false},
-    {TASK_RUNNING | TASK_NOTIFIED, FINISH, TASK_FINISHED, false},
+    {TASK_AWAKE, BEGIN, TASK_AWAKE, false},
+    {TASK_AWAKE | TASK_NOTIFIED, BEGIN, TASK_AWAKE | TASK_NOTIFIED, false},
+    {TASK_AWAKE, SUSPEND, TASK_SUSPENDED, false},
+    {TASK_AWAKE | TASK_NOTIFIED, SUSPEND, TASK_AWAKE, true},
+    {TASK_AWAKE, YIELD, TASK_AWAKE, false},
+    {TASK_AWAKE | TASK_NOTIFIED, YIELD, TASK_AWAKE | TASK_NOTIFIED, false},
+    {TASK_AWAKE, FINISH, TASK_FINISHED, false},
+    {TASK_AWAKE | TASK_NOTIFIED, FINISH, TASK_FINISHED, false},
     {TASK_FREE, WAKE, TASK_FREE, false},
-    {TASK_SCHEDULED, WAKE, TASK_SCHEDULED | TASK_NOTIFIED, false},
-    {TASK_SCHEDULED | TASK_NOTIFIED, WAKE, TASK_SCHEDULED | TASK_NOTIFIED, false},
-    {TASK_RUNNING, WAKE, TASK_RUNNING | TASK_NOTIFIED, false},
-    {TASK_RUNNING | TASK_NOTIFIED, WAKE, TASK_RUNNING | TASK_NOTIFIED, false},
-    {TASK_SUSPENDED, WAKE, TASK_SCHEDULED, true},
+    {TASK_AWAKE, WAKE, TASK_AWAKE | TASK_NOTIFIED, false},
+    {TASK_AWAKE | TASK_NOTIFIED, WAKE, TASK_AWAKE | TASK_NOTIFIED, false},
+    {TASK_SUSPENDED, WAKE, TASK_AWAKE, true},
     {TASK_FINISHED, WAKE, TASK_FINISHED, false},
 };
 
@@ -67,8 +66,10 @@ static bool apply(struct pawl_task *task, enum event event)
         task_begin(task);
         return false;
     case SUSPEND:
+        task->running = true;
         return task_suspend(task);
     case YIELD:
+        task->running = true;
         task_yield(task);
         return false;
     case FINISH:
@@ -106,9 +107,10 @@ Test(task, takes_flags_with_a_wake_unless_it_is_over)
 }
 
 #ifdef PAWL_DEBUG
-static bool aborts(enum task_life life, enum event event)
+static bool aborts(enum task_life life, enum event event, bool running)
 {
     struct pawl_task *task = task_in((uint64_t)life | KEPT);
+    task->running = running;
     int status;
     pid_t child = fork();
     cr_assert_geq(child, 0);
@@ -121,14 +123,18 @@ static bool aborts(enum task_life life, enum event event)
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-Test(task, does_not_begin_or_suspend_out_of_turn)
+Test(task, does_not_begin_or_leave_out_of_turn)
 {
     for (enum task_life life = TASK_FREE; life <= TASK_FINISHED; life++) {
-        if (life != TASK_SCHEDULED)
-            cr_assert(aborts(life, BEGIN), "life %d", (int)life);
-        if (life != TASK_RUNNING)
-            cr_assert(aborts(life, SUSPEND), "life %d", (int)life);
+        cr_assert_eq(aborts(life, BEGIN, false), life != TASK_AWAKE, "life %d", (int)life);
+        cr_assert_eq(aborts(life, SUSPEND, false), life != TASK_AWAKE, "life %d", (int)life);
+        cr_assert_eq(aborts(life, YIELD, false), life != TASK_AWAKE, "life %d", (int)life);
     }
+}
+
+Test(task, does_not_begin_twice)
+{
+    cr_assert(aborts(TASK_AWAKE, BEGIN, true));
 }
 #endif
 
@@ -140,8 +146,8 @@ Test(task, shows_its_life)
 
 Test(task, shows_that_it_is_cancelled)
 {
-    cr_assert(task_is_cancelled(task_in(TASK_RUNNING | TASK_CANCELLED)));
-    cr_assert_not(task_is_cancelled(task_in(TASK_RUNNING | TASK_PERMIT | TASK_NOTIFIED | TASK_REF)));
+    cr_assert(task_is_cancelled(task_in(TASK_AWAKE | TASK_CANCELLED)));
+    cr_assert_not(task_is_cancelled(task_in(TASK_AWAKE | TASK_PERMIT | TASK_NOTIFIED | TASK_REF)));
 }
 
 /* ---- references ---- */
@@ -161,7 +167,7 @@ Test(task, is_free_when_the_last_reference_is_given_up)
 
 Test(task, that_finishes_without_handles_is_free)
 {
-    struct pawl_task *task = task_in(TASK_RUNNING | TASK_NOTIFIED | TASK_CANCELLED | TASK_REF);
+    struct pawl_task *task = task_in(TASK_AWAKE | TASK_NOTIFIED | TASK_CANCELLED | TASK_REF);
     cr_assert_not(pawl__task_finish(task));
     cr_assert_eq(state_of(task), TASK_FREE);
 }
@@ -169,7 +175,7 @@ Test(task, that_finishes_without_handles_is_free)
 Test(task, grants_its_waiters_in_the_order_of_their_coming_when_it_finishes)
 {
     struct waiter waiters[3];
-    struct pawl_task *task = task_in(TASK_RUNNING | TASK_HAS_WAITERS | 2 * TASK_REF);
+    struct pawl_task *task = task_in(TASK_AWAKE | TASK_HAS_WAITERS | 2 * TASK_REF);
     list_init(&task->waiters);
     for (size_t i = 0; i < COUNT_OF(waiters); i++) {
         pawl__waiter_init(&waiters[i]);
@@ -206,7 +212,7 @@ static void *wake_each_round(void *arg)
 Test(task, that_suspends_while_it_is_woken_is_queued_once)
 {
     pthread_t waker;
-    shared = task_in(TASK_SCHEDULED | TASK_REF);
+    shared = task_in(TASK_AWAKE | TASK_REF);
     cr_assert_eq(pthread_create(&waker, NULL, wake_each_round, NULL), 0);
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         task_begin(shared);
@@ -217,7 +223,7 @@ Test(task, that_suspends_while_it_is_woken_is_queued_once)
         while (load_acquire_u32(&queued) == 0) {
         }
         cr_assert_eq(load_acquire_u32(&queued), 1);
-        cr_assert_eq(task_life(shared), TASK_SCHEDULED);
+        cr_assert_eq(task_life(shared), TASK_AWAKE);
     }
     cr_assert_eq(pthread_join(waker, NULL), 0);
 }
