@@ -25,7 +25,8 @@ struct pawl_task;
 /* What a wait came to; negative values are errnos. */
 enum { OUTCOME_NONE = 0, OUTCOME_GRANTED = 1, OUTCOME_GRANTED_TO_ALL = 2 };
 
-enum { CHOSEN_NONE = 0, CHOSEN_NOBODY = UINT32_MAX /* the select gave up */ };
+enum { CHOSEN_NONE = 0 };
+#define CHOSEN_NOBODY UINT32_MAX /* the select gave up; beyond what an enumerator may be */
 
 /* Access: L under the granter's lock, C constant after init, A any thread atomic */
 struct waiter {
