@@ -211,10 +211,12 @@ static struct box *take_box(struct table *table)
 static bool next_of_consumer(struct player *p)
 {
     p->table = p->home;
+    if (p->request == WAIT && p->actor.quit) {
+        pawl_mutex_unlock(&p->table->mutex);
+        p->request = NOTHING;
+    }
     if (p->request != WAIT)
         p->request = LOCK;
-    else if (p->actor.quit)
-        pawl_mutex_unlock(&p->table->mutex);
     actor_hurry(&p->actor, 4);
     return !p->actor.quit && !p->done;
 }
