@@ -29,6 +29,7 @@ struct actor {
     bool waiting;              /* P a stackless task's wait has begun */
     bool gave_up;              /* P the present outcome is that of having given a poll form up */
     bool quit;                 /* P it was cancelled */
+    bool shielded;             /* P it waits although it was */
     uint64_t operations;       /* P not counted yet */
     struct pawl_task *task;    /* D */
     pthread_t thread;          /* D */
@@ -76,7 +77,7 @@ static inline bool cast_is_over(const struct cast *cast)
     return atomic_load_explicit(&cast->over, memory_order_acquire);
 }
 
-/* Once in n times the present wait is in a hurry; the deadline is near, now or past. To be called by next. */
+/* Once in n times the present wait is in a hurry, never if n is 0; the deadline is near, now or past. By next. */
 void actor_hurry(struct actor *a, uint64_t n);
 
 /* Lets others come in between, where the actor can. */
