@@ -1,21 +1,23 @@
 #include "sched/current.h"
 
-_Thread_local struct current *pawl__current_here;
+_Thread_local struct current *pawl__thread_current;
 
+#ifndef __x86_64__
 __attribute__((noinline)) struct current *pawl__current(void)
 {
     /* keeps the compiler from seeing that two calls give the same */
     __asm__ volatile("");
-    return pawl__current_here;
+    return pawl__thread_current;
 }
+#endif
 
 void pawl__current_set(struct current *current)
 {
-    pawl__current_here = current;
+    pawl__thread_current = current;
 }
 
-uintptr_t pawl__current_name(void)
+__attribute__((noinline)) uintptr_t pawl__current_name(void)
 {
-    struct current *current = pawl__current_here;
-    return current != NULL && current->task != NULL ? (uintptr_t)current->task : (uintptr_t)&pawl__current_here;
+    struct current *current = pawl__current();
+    return current != NULL && current->task != NULL ? (uintptr_t)current->task : (uintptr_t)&pawl__thread_current;
 }

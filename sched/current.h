@@ -1,7 +1,8 @@
 /* Who is calling: the thread's place in a runtime.
  *
- * The one mutable thread-local of the library. It is read through a function that is not inlined, since a task may
- * find itself on another thread after a suspension, and the compiler may not keep the address of the old one. */
+ * The one mutable thread-local of the library. A task may find itself on another thread after a suspension, and the
+ * compiler may not keep the address of the old one: so it is read by instructions of our own, or by a function that is
+ * not inlined. */
 #ifndef PAWL_SCHED_CURRENT_H
 #define PAWL_SCHED_CURRENT_H
 
@@ -22,10 +23,22 @@ struct current {
 };
 
 /* NULL: a thread of no runtime. */
-struct current *pawl__current(void);
+#ifdef __x86_64__
+extern _Thread_local struct current *pawl__thread_current;
 
-/* The same without a call, for functions that are not inlined and do not suspend before they are done with it. */
-extern _Thread_local struct current *pawl__current_here;
+static inline struct current *pawl__current(void)
+{
+    struct current *current;
+    __asm__ volatile("movq pawl__thread_current@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0"
+                     : "=r"(current)
+                     :
+                     : "memory");
+    return current;
+}
+#else
+struct current *pawl__current(void);
+#endif
 
 void pawl__current_set(struct current *current);
 

@@ -46,9 +46,9 @@ static __attribute__((noinline)) int enter_slowly(struct current *current)
     return pawl__cut_short(task, pawl__interruption(task));
 }
 
-__attribute__((noinline)) int pawl__await_enter(void)
+int pawl__await_enter(void)
 {
-    struct current *current = pawl__current_here;
+    struct current *current = pawl__current();
     if (current == NULL)
         return 0;
     if (PAWL_LIKELY(nothing_to_ask(current, current->task) && --current->worker->budget > 0))
@@ -78,7 +78,10 @@ static int suspend_loop(struct pawl_task *task, bool (*done)(struct pawl_task *t
         if (pawl__alarm_rang(alarm, task))
             return -ETIMEDOUT;
         noise_point("task.state.not_done");
-        pawl__task_suspend(task);
+        if (task_take_notice(task))
+            pawl__spend_budget();
+        else
+            pawl__task_suspend(task);
     }
 }
 
@@ -136,10 +139,10 @@ int pawl_sleep(uint64_t duration_ns)
 static bool take_permit(struct pawl_task *task, void *context)
 {
     (void)context;
-    if ((load_relaxed_u64(&task->state) & TASK_PERMIT) == 0) /* relaxed: a look before the RMW that decides */
+    if ((load_relaxed_u64(&task->state) & TASK_PERMIT) == 0) /* relaxed: a look; ours alone to take */
         return false;
-    /* edge task.state: acquire; what the waker wrote before */
-    return (fetch_and_acq_rel_u64(&task->state, ~TASK_PERMIT) & TASK_PERMIT) != 0;
+    fetch_and_acq_rel_u64(&task->state, ~TASK_PERMIT); /* edge task.state: acquire; what the waker wrote before */
+    return true;
 }
 
 int pawl_suspend_until(uint64_t deadline_ns)
@@ -150,7 +153,9 @@ int pawl_suspend_until(uint64_t deadline_ns)
     if (current == NULL || current->task == NULL)
         return -EINVAL;
     struct pawl_task *task = current->task;
-    int error = pawl__await_allowed(task->runtime);
+    int error = runtime_usable(task->runtime);
+    if (error == 0)
+        error = pawl__interruption(task);
     if (error != 0)
         return error;
     if (take_permit(task, NULL)) {
@@ -158,6 +163,16 @@ int pawl_suspend_until(uint64_t deadline_ns)
         return 0;
     }
     return pawl__cut_short(task, pawl__suspend_while_not(task, take_permit, NULL, deadline_ns, true));
+}
+
+/* As pawl__interruption, of a call that does not wait until an alarm rings: on a busy worker it may ring late. */
+static int interruption_by_clock(struct pawl_task *task)
+{
+    int error = pawl__interruption(task);
+    struct timeout *timeout = timeout_in_force(task);
+    if (error != 0 || PAWL_LIKELY(timeout == NULL))
+        return error;
+    return clock_now_ns(&task->runtime->clock) >= timeout->alarm.deadline_ns ? -ETIME : 0;
 }
 
 int pawl_yield(void)
@@ -172,7 +187,7 @@ int pawl_yield(void)
     if (error != 0)
         return error;
     pawl__task_yield(task);
-    return pawl__cut_short(task, pawl__interruption(task));
+    return pawl__cut_short(task, interruption_by_clock(task));
 }
 
 bool pawl_cancelled(void)

@@ -2,6 +2,7 @@
 #ifndef PAWL_SCHED_SLEEP_H
 #define PAWL_SCHED_SLEEP_H
 
+#include "base/noise.h"
 #include "sched/runtime.h"
 
 /* Has the calling task, or its runtime everything, been cancelled? -ESHUTDOWN, -ECANCELED, or 0. */
@@ -29,6 +30,20 @@ int pawl__cut_short(struct pawl_task *task, int error);
  * asked first, and again after each wake. */
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
+
+/* pawl__waiter_wait without any deadline, for a task: how most waits are. */
+static inline int wait_without_deadline(struct waiter *waiter, bool interruptible)
+{
+    struct pawl_task *task = waiter->task;
+    while (waiter_outcome(waiter) == OUTCOME_NONE) {
+        int error = interruptible ? task_cancellation(task) : 0;
+        if (error != 0)
+            return error;
+        noise_point("task.state.not_done");
+        pawl__task_suspend(task);
+    }
+    return 0;
+}
 
 /* May the caller wait for something of this runtime's? -EDEADLK from a timer callback or a poll; a task's pending
  * interruption, as by pawl__cut_short; -EPERM after fork. */

@@ -9,7 +9,7 @@
 
 /* ---- creating ---- */
 
-static struct pawl_task *take_header(struct pawl_runtime *rt, struct worker *worker)
+static inline struct pawl_task *take_header(struct pawl_runtime *rt, struct worker *worker)
 {
     return worker != NULL ? slab_alloc(rt->tasks, &worker->tasks) : pawl__slab_alloc_shared(rt->tasks);
 }
@@ -145,7 +145,7 @@ struct origin {
     bool inside;
 };
 
-static int find_origin(struct pawl_runtime *rt, struct origin *out)
+static inline int find_origin(struct pawl_runtime *rt, struct origin *out)
 {
     struct current *current = pawl__current();
     if (rt == NULL && current != NULL)
@@ -159,7 +159,7 @@ static int find_origin(struct pawl_runtime *rt, struct origin *out)
 }
 
 /* Starts what was created, unless shutdown was quicker. */
-static int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
+static inline int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
 {
     struct pawl_runtime *rt = origin->rt;
     announce(rt, origin->worker, task, out == NULL ? 1 : 2);

@@ -3,6 +3,7 @@
  *     life         event (who)                       to           what the caller must do
  *     FREE         spawn (spawner)                   AWAKE        queue it
  *     AWAKE        begin (worker that took it)       same         resume its stack
+ *     AWAKE        take notice (the task)            same         NOTIFIED was set, is not now: ask again
  *     AWAKE        suspend (worker, stack saved)     SUSPENDED    leave it alone; NOTIFIED set: AWAKE without, queue it
  *     AWAKE        yield (worker, stack saved)       same         queue it
  *     AWAKE        finish (worker, stack left)       FINISHED     wake its waiters, give up the runtime's reference
@@ -17,10 +18,11 @@
  * Edge task.state: every transition that changes the word is a read-modify-write (acq_rel), so each sees all before it.
  *     A waker that finds SUSPENDED sees what the task wrote before it left its stack, and hands it, with what it wrote
  *     itself, to whoever resumes the task: by the queue's edge, as begin and yield do not touch the word. What a waker
- *     wrote that finds AWAKE, the task sees at its next suspend, which finds NOTIFIED. A wake writes the word even when
- *     NOTIFIED is set already: else the suspender could miss what was written before it.
+ *     wrote that finds AWAKE, the task sees when it takes notice, or at its next suspend, which finds NOTIFIED. A wake
+ *     writes the word even when NOTIFIED is set already: else the suspender could miss what was written before it.
+ *
  * Wakes may be spurious, as the one is that came before the task began: whoever suspends asks again for what it waited
- *     for.
+ * for.
  *
  * Headers come from a slab and stay readable for good, so the walk that cancels everything may look at free ones. */
 #ifndef PAWL_SCHED_TASK_H
@@ -101,6 +103,15 @@ static inline void task_set_running(struct pawl_task *task, bool running)
 static inline void task_begin(struct pawl_task *task)
 {
     task_set_running(task, true);
+}
+
+/* Was it woken since it last asked? Then it need not suspend, only ask again. */
+static inline bool task_take_notice(struct pawl_task *task)
+{
+    if ((load_relaxed_u64(&task->state) & TASK_NOTIFIED) == 0) /* relaxed: a look; suspend does not miss it */
+        return false;
+    fetch_and_acq_rel_u64(&task->state, ~TASK_NOTIFIED); /* edge task.state */
+    return true;
 }
 
 /* AWAKE -> SUSPENDED; or, if it was woken meanwhile, not: true, queue it. */

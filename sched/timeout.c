@@ -56,7 +56,7 @@ int pawl_timeout(uint64_t duration_ns, pawl_task_fn *fn, void *arg, void **resul
     struct current *current = pawl__current();
     if (fn == NULL)
         return -EINVAL;
-    if (current != NULL && current->in_callback)
+    if (!current_may_suspend(current))
         return -EDEADLK;
     if (current == NULL || current->task == NULL)
         return -EINVAL;

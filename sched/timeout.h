@@ -3,7 +3,8 @@
  * Model: frames are a stack. One that began at less than the task's present depth of shields is masked, and so are all
  * around it. Of those in force the earliest deadline counts, of equal ones the innermost: no other can ever be the one
  * that cuts something short, since what masks it masks those inside it. So a frame with an earlier one in force around
- * it has no alarm, and names that one as the nearest.
+ * it has no alarm, and names that one as the nearest. What a shield masked when a frame began stays masked in it, also
+ * if fn ends that shield, which is not its own.
  *
  * What a call was cut short by is noted where the call returns it, not where it was seen: a wait that finds its grant
  * on the way has not been cut. Of several the first in this order is the answer: shutdown, cancellation, the deadline.

@@ -25,8 +25,7 @@ struct pawl_task;
 /* What a wait came to; negative values are errnos. */
 enum { OUTCOME_NONE = 0, OUTCOME_GRANTED = 1, OUTCOME_GRANTED_TO_ALL = 2 };
 
-enum { CHOSEN_NONE = 0 };
-#define CHOSEN_NOBODY UINT32_MAX /* the select gave up; beyond what an enumerator may be */
+enum { CHOSEN_NONE = 0, CHOSEN_NOBODY = INT32_MAX /* the select gave up */ };
 
 /* Access: L under the granter's lock, C constant after init, A any thread atomic */
 struct waiter {
@@ -120,6 +119,12 @@ static inline void waiters_take_all(struct list *waiters, struct claimed *claime
         claimed_add(claimed, waiter);
 }
 
-void pawl__waiters_grant(struct claimed *claimed, int outcome);
+static inline void waiters_grant(const struct claimed *claimed, int outcome)
+{
+    for (struct waiter *waiter = claimed->first, *next; waiter != NULL; waiter = next) {
+        next = waiter->next; /* before it is gone */
+        pawl__waiter_grant(waiter, outcome);
+    }
+}
 
 #endif

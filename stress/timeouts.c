@@ -134,6 +134,15 @@ static void sleep_shortly(struct player *p)
     judge(p, error, PAWL_NEVER);
 }
 
+static void yield_once(struct player *p)
+{
+    uint64_t before_ns = pawl_now(NULL);
+    int error = pawl_yield();
+    struct level *level = nearest(p);
+    CHECK(error != 0 || level == NULL || level->latest_ns > before_ns, "a yield behind a deadline returned 0");
+    judge(p, error, PAWL_NEVER);
+}
+
 static void suspend_shortly(struct player *p)
 {
     uint64_t deadline_ns = pawl_now(NULL) + PAWL_US(random_below(&p->random, 400));
@@ -227,7 +236,7 @@ static void play(struct player *p)
         if (random_once_in(&p->random, 10))
             block_shortly(p);
         else if (random_once_in(&p->random, 4))
-            judge(p, pawl_yield(), PAWL_NEVER);
+            yield_once(p);
         else
             steps[random_below(&p->random, p->depth < DEPTH_MAX ? 6 : 3)](p);
     }

@@ -20,7 +20,7 @@ struct pawl_channel {
 
 /* ---- sending ---- */
 
-static int attempt_send(struct wait *wait, struct claimed *claimed)
+static inline int attempt_send(struct wait *wait, struct claimed *claimed)
 {
     struct pawl_channel *c = wait->object;
     struct waiter *receiver;
@@ -39,7 +39,7 @@ static int attempt_send(struct wait *wait, struct claimed *claimed)
     return 0;
 }
 
-static int queue_sender(struct wait *wait, struct claimed *claimed)
+static inline int queue_sender(struct wait *wait, struct claimed *claimed)
 {
     struct pawl_channel *c = wait->object;
     (void)claimed;
@@ -68,7 +68,7 @@ struct wait pawl__channel_send_wait(struct pawl_channel *c, const void *item)
 
 /* ---- receiving ---- */
 
-static int attempt_receive(struct wait *wait, struct claimed *claimed)
+static inline int attempt_receive(struct wait *wait, struct claimed *claimed)
 {
     struct pawl_channel *c = wait->object;
     struct waiter *sender;
@@ -88,7 +88,7 @@ static int attempt_receive(struct wait *wait, struct claimed *claimed)
     return c->closed ? -EPIPE : -EAGAIN;
 }
 
-static int queue_receiver(struct wait *wait, struct claimed *claimed)
+static inline int queue_receiver(struct wait *wait, struct claimed *claimed)
 {
     struct pawl_channel *c = wait->object;
     (void)claimed;
@@ -127,7 +127,7 @@ static bool close_channel(struct pawl_channel *c)
     waiters_take_all(&c->senders, &claimed);
     lock_release(&c->lock);
     bool awaited = claimed.first != NULL;
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
     return awaited;
 }
 

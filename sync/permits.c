@@ -64,7 +64,7 @@ void pawl__permits_release_slow(struct permits *permits, uint32_t n)
         if (n > 0)
             word = load_relaxed_u64(&permits->word);
     }
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
 }
 
 /* Whoever has waited longest, or NULL. */
@@ -121,7 +121,7 @@ void pawl__permits_tell_all(struct permits *permits)
     lock_acquire(&permits->lock);
     take_all(permits, &claimed);
     lock_release(&permits->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED_TO_ALL);
+    waiters_grant(&claimed, OUTCOME_GRANTED_TO_ALL);
 }
 
 void pawl__permits_close(struct permits *permits)
@@ -140,7 +140,7 @@ void pawl__permits_close(struct permits *permits)
         noise_point("permits.word.closing");
         word = load_relaxed_u64(&permits->word);
     }
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
 }
 
 /* ---- waiting ---- */

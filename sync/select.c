@@ -260,7 +260,7 @@ static int begin(const struct selection *s, bool may_queue)
             index = queue_all(s, &claimed);
         unlock_all(s);
         noise_point("select.begun");
-        pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+        waiters_grant(&claimed, OUTCOME_GRANTED);
         if (index < 0 || index == WAIT_QUEUED || s->cases[index].status != WAIT_PREPARE)
             return index;
         s->cases[index].status = 0;

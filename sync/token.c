@@ -135,7 +135,7 @@ void pawl_token_cancel(struct pawl_token *token)
         if ((token = rest) != NULL)
             rest = token->next;
     }
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
 }
 
 bool pawl_token_cancelled(const struct pawl_token *token)

@@ -29,7 +29,7 @@ bool pawl__wait_withdraw(struct wait *wait)
             wait->kind->withdrawn(wait, &claimed);
     }
     lock_release(wait->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
     return linked;
 }
 
@@ -39,20 +39,26 @@ static int result_of(const struct wait *wait)
     return outcome < 0 ? outcome : 0;
 }
 
-int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
+static __attribute__((noinline)) int withdraw_or_await(struct wait *wait, int error)
 {
-    int error;
-    if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
-        error = -ETIMEDOUT;
-    else
-        error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
-    noise_point("waiter.granted.ended");
-    if (error == 0)
-        return result_of(wait);
     if (pawl__wait_withdraw(wait))
         return pawl__cut_short(wait->waiter.task, error);
     pawl__waiter_wait(&wait->waiter, PAWL_NEVER, false);
     return result_of(wait);
+}
+
+int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
+{
+    const struct pawl_task *task = wait->waiter.task;
+    int error;
+    if (PAWL_LIKELY(deadline_ns == PAWL_NEVER && task != NULL && task->timeout == NULL))
+        error = wait_without_deadline(&wait->waiter, true);
+    else if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
+        error = -ETIMEDOUT;
+    else
+        error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
+    noise_point("waiter.granted.ended");
+    return PAWL_LIKELY(error == 0) ? result_of(wait) : withdraw_or_await(wait, error);
 }
 
 int pawl__wait(struct wait *wait, uint64_t deadline_ns)
@@ -122,6 +128,9 @@ enum pawl_poll pawl__wait_poll(struct pawl_wait *public, const struct wait *requ
                                int *status)
 {
     struct wait *wait = wait_private(public);
+    *status = -EINVAL;
+    if (public == NULL)
+        return PAWL_READY;
     if (wait->kind != NULL)
         return pawl__wait_poll_again(wait, request, status);
     if ((*status = pawl__poll_enter(cx)) != 0)

@@ -118,8 +118,7 @@ static inline __attribute__((always_inline)) int wait_begin_as(struct wait *wait
         }
         lock_release(wait->lock);
         noise_point("wait.begun");
-        if (claimed.first != NULL)
-            pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+        waiters_grant(&claimed, OUTCOME_GRANTED);
         if (PAWL_LIKELY(result != WAIT_PREPARE))
             return result;
         if ((result = kind->prepare(wait)) != 0)

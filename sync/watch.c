@@ -66,7 +66,7 @@ static bool close_watch(struct pawl_watch *w)
     waiters_take_all(&w->waiters, &claimed);
     lock_release(&w->lock);
     bool awaited = claimed.first != NULL;
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
     return awaited;
 }
 
@@ -103,7 +103,7 @@ int pawl_watch_send(struct pawl_watch *w, const void *value)
         }
     }
     lock_release(&w->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
     return error;
 }
 

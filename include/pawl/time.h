@@ -17,17 +17,17 @@ PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
 PAWL_API int pawl_sleep(uint64_t duration_ns);
 PAWL_API int pawl_sleep_until(uint64_t deadline_ns);
 
-/* Calls fn(arg) here, in the calling task, with a deadline duration_ns from now: once it has passed, each suspending
- * call in fn returns -ETIMEDOUT, until fn returns. 0: it has passed already. They nest, the nearest deadline wins. It
- * does not reach tasks that fn spawns, nor what is between pawl_shield_begin and _end; one begun between the two is
- * honoured there.
+/* Calls fn(arg) here, in the calling task, with a deadline duration_ns from now. Once it has passed, the suspending
+ * calls in fn return -ETIMEDOUT until fn returns; one that finds no need to suspend may see it as late as a timer would.
+ * duration_ns 0: it has passed already. Timeouts nest, the nearest deadline wins. They reach neither tasks that fn
+ * spawns nor what is between pawl_shield_begin and _end; one begun between the two is honoured there.
  *
  * fn runs to its end in any case, and *result (unless NULL) is what it returned. The answer says what cut a suspending
  * call in it short: -ESHUTDOWN or -ECANCELED; -ETIMEDOUT if only this deadline did; 0 if nothing did, even when late,
  * or only the deadline of another pawl_timeout. A call with a deadline of its own that is not later ends by that one:
  * it has not been cut short (pawl_sleep returns 0).
  *
- * -EINVAL outside a task or if fn is NULL, -EDEADLK from a timer callback: then fn is not called. */
+ * -EINVAL outside a task or if fn is NULL, -EDEADLK from a timer callback or a poll: then fn is not called. */
 PAWL_API int pawl_timeout(uint64_t duration_ns, pawl_task_fn *fn, void *arg, void **result);
 
 /* In the caller's memory, which stays in place until the timer has fired or is cancelled. */

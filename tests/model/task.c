@@ -41,8 +41,11 @@ static void run_word(void)
     while (queued) {
         queued = false;
         task_begin(&word);
-        runs++;
-        enum act act = body();
+        enum act act;
+        do {
+            runs++;
+            act = body();
+        } while (act == SUSPEND && task_take_notice(&word));
         if (act == FINISH) {
             MODEL_ASSERT(!pawl__task_finish(&word));
             return;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "sched/task.h"
 
 static struct pawl_task *spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state)
 {
@@ -393,6 +394,7 @@ static enum pawl_poll try_to_suspend(struct pawl_context *cx, void *state)
     CHECK_EQ(pawl_join(finished, NULL), -EDEADLK);
     CHECK_EQ(pawl_join_until(pawl_self(), 0, NULL), -EDEADLK);
     CHECK_EQ(pawl_block(return_arg, NULL, NULL), -EDEADLK);
+    CHECK_EQ(pawl_timeout(HOUR_NS, return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_run(pawl_current(), return_arg, NULL, NULL), -EDEADLK);
     CHECK_EQ(pawl_runtime_shutdown(pawl_current(), 0), -EDEADLK);
     return PAWL_READY;
@@ -627,7 +629,7 @@ Test(poll, keeps_a_copy_of_any_size_aligned_and_in_place_until_the_last_handle_g
         cr_assert_eq(pawl_runtime_wait_idle(rt, in_ns(PATIENCE_NS)), 0); /* the worker has let go of it */
         uint64_t before = load_acquire_u64(&allocator.live);
         pawl_detach(task);
-        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > 32));
+        cr_assert_eq(load_acquire_u64(&allocator.live), before - (sizes[i] > TASK_ROOM_SIZE));
     }
     finish(rt);
     cr_assert_eq(load_acquire_u64(&allocator.live), 0);

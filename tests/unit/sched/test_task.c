@@ -34,18 +34,20 @@ static uint64_t state_of(const struct pawl_task *task)
 /* Flags and references that no event of the table is to touch. */
 #define KEPT (TASK_CANCELLED | TASK_PERMIT | 5 * TASK_REF)
 
-enum event { BEGIN, SUSPEND, YIELD, FINISH, WAKE, WAKE_WITH_PERMIT };
+enum event { BEGIN, TAKE_NOTICE, SUSPEND, YIELD, FINISH, WAKE, WAKE_WITH_PERMIT };
 
 struct row {
     uint64_t from;
     enum event event;
     uint64_t to;
-    bool queue; /* the caller is told to queue it */
+    bool answer; /* queue it; or, it was woken */
 };
 
 static const struct row table[] = {
     {TASK_AWAKE, BEGIN, TASK_AWAKE, false},
     {TASK_AWAKE | TASK_NOTIFIED, BEGIN, TASK_AWAKE | TASK_NOTIFIED, false},
+    {TASK_AWAKE, TAKE_NOTICE, TASK_AWAKE, false},
+    {TASK_AWAKE | TASK_NOTIFIED, TAKE_NOTICE, TASK_AWAKE, true},
     {TASK_AWAKE, SUSPEND, TASK_SUSPENDED, false},
     {TASK_AWAKE | TASK_NOTIFIED, SUSPEND, TASK_AWAKE, true},
     {TASK_AWAKE, YIELD, TASK_AWAKE, false},
@@ -65,6 +67,8 @@ static bool apply(struct pawl_task *task, enum event event)
     case BEGIN:
         task_begin(task);
         return false;
+    case TAKE_NOTICE:
+        return task_take_notice(task);
     case SUSPEND:
         task->running = true;
         return task_suspend(task);
@@ -88,7 +92,7 @@ Test(task, lives_by_the_table)
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         const struct row *row = &table[i];
         struct pawl_task *task = task_in(row->from | KEPT);
-        cr_assert_eq(apply(task, row->event), row->queue, "row %zu", i);
+        cr_assert_eq(apply(task, row->event), row->answer, "row %zu", i);
         cr_assert_eq(state_of(task), row->to | KEPT, "row %zu", i);
     }
 }
@@ -101,7 +105,7 @@ Test(task, takes_flags_with_a_wake_unless_it_is_over)
             continue;
         struct pawl_task *task = task_in(row->from | TASK_REF);
         bool alive = row->from != TASK_FREE && row->from != TASK_FINISHED;
-        cr_assert_eq(apply(task, WAKE_WITH_PERMIT), row->queue, "row %zu", i);
+        cr_assert_eq(apply(task, WAKE_WITH_PERMIT), row->answer, "row %zu", i);
         cr_assert_eq(state_of(task), row->to | TASK_REF | (alive ? TASK_PERMIT : 0), "row %zu", i);
     }
 }
