@@ -292,8 +292,11 @@ static void replace_pipe(struct scene *scene, size_t lane, struct pipe *pipe)
     pthread_mutex_unlock(&l->gate);
     pawl_channel_close(old->channel);
     CHECK(pawl_channel_try_send(old->channel, &item) == -EPIPE, "a closed channel took an item");
-    while (pawl_channel_try_receive(old->channel, &item) == 0)
+    size_t left = 0;
+    for (; pawl_channel_try_receive(old->channel, &item) == 0; left++)
         item_received(&scene->director, lane, old->item_size, &item, false);
+    CHECK(left <= old->capacity, "a channel of capacity %zu had %zu items left when it was closed", old->capacity,
+          left);
     pipe_drop(old);
 }
 

@@ -244,7 +244,8 @@ static bool next_of_listener(struct player *p)
     send_somewhere(p);
     if (random_once_in(r, 64))
         actor_pause(&p->actor);
-    p->request = !p->watch_closed && random_once_in(r, 4) ? WATCH : RECEIVE;
+    bool watch = !p->watch_closed && !cast_is_over(p->actor.cast) && random_once_in(r, 4);
+    p->request = watch ? WATCH : RECEIVE;
     p->missed = 0;
     p->version_before = p->version;
     actor_hurry(&p->actor, 4);
@@ -515,6 +516,7 @@ static void came(struct actor *a, int status)
 
 /* ---- the round ---- */
 
+/* s NULL: it is over; one last value is to end all waits for the watch then, since no other will come. */
 static void replace_station(struct scene *scene, size_t which, struct station *s)
 {
     pthread_mutex_lock(&scene->gate);
@@ -522,7 +524,10 @@ static void replace_station(struct scene *scene, size_t which, struct station *s
     scene->stations[which] = s;
     pthread_mutex_unlock(&scene->gate);
     pawl_broadcast_close(old->broadcast);
-    pawl_watch_close(old->watch);
+    if (s != NULL)
+        pawl_watch_close(old->watch);
+    else
+        send_value(old);
     station_drop(old);
 }
 

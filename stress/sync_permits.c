@@ -16,12 +16,14 @@
 #define PERMITS 8
 #define STOCK_MAX 64
 #define PLAYERS_MAX 40
+#define CASES 4
 
-enum { OPERATIONS, HURRIED, CANCELLED, SIGNALS, TURNS, TOLD, BOXES, ORPHANS, CLOSED, COUNTERS };
+enum { OPERATIONS, HURRIED, CANCELLED, SIGNALS, TURNS, TOLD, BOXES, ORPHANS, CLOSED, CHILDREN, RAN, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
     [OPERATIONS] = "operations", [HURRIED] = "hurried", [CANCELLED] = "cancelled",
     [SIGNALS] = "signals",       [TURNS] = "turns",     [TOLD] = "told",
     [BOXES] = "boxes",           [ORPHANS] = "orphans", [CLOSED] = "closed",
+    [CHILDREN] = "children",     [RAN] = "ran",
 };
 
 enum box_kind { BOX_MUTEX, BOX_RWLOCK, BOX_SEMAPHORE, BOX_CLOSABLE, BOX_KINDS };
@@ -63,7 +65,7 @@ struct table {
 };
 
 enum role { GENERAL, CONSUMER, PARTNER };
-enum request { NOTHING, LOCK, WAIT, READ, WRITE, ACQUIRE, TURN, BELL, BOX };
+enum request { NOTHING, LOCK, WAIT, READ, WRITE, ACQUIRE, EITHER, TURN, BELL, BOX };
 
 struct player {
     struct actor actor; /* first */
@@ -72,9 +74,13 @@ struct player {
     struct table *home;   /* of a consumer and a partner */
     struct table *table;  /* of the present request */
     enum request request; /* WAIT: with the mutex held, unless it has begun */
+    struct table *other;  /* of EITHER */
     uint32_t permits;
-    struct box *box;                        /* with a reference, or NULL */
-    bool done;                              /* it had its last item, or turn */
+    struct pawl_case cases[CASES]; /* of EITHER: permits of one table or the other, the bell, or a task's end */
+    struct pawl_task *child;       /* a handle, or NULL */
+    void *result;                  /* the child's */
+    struct box *box;               /* with a reference, or NULL */
+    bool done;                     /* it had its last item, or turn */
     uint64_t values[TABLES], lefts[TABLES]; /* added */
 };
 
@@ -229,10 +235,32 @@ static bool next_of_partner(struct player *p)
     return !p->actor.quit && !p->done;
 }
 
+static void *return_soon(void *arg)
+{
+    pawl_yield();
+    count(RAN);
+    return arg;
+}
+
+static void draw_either(struct player *p)
+{
+    struct random *r = &p->actor.random;
+    p->other = &scene_of(p)->tables[random_below(r, TABLES)];
+    pawl_case_semaphore(&p->cases[0], &p->table->semaphore, p->permits);
+    pawl_case_semaphore(&p->cases[1], &p->other->semaphore, p->permits);
+    pawl_case_notify(&p->cases[2], &p->table->bell);
+    pawl_case_none(&p->cases[3]);
+    if (!random_once_in(r, 8))
+        return;
+    CHECK(pawl_spawn(p->actor.cast->rt, return_soon, p, &p->child) == 0, "a child could not be spawned");
+    pawl_case_join(&p->cases[3], p->child, &p->result);
+    count(CHILDREN);
+}
+
 static void draw_request(struct player *p)
 {
-    static const enum request usual[16] = {LOCK, LOCK,  LOCK,  LOCK,    READ,    READ,    READ, READ,
-                                           READ, WRITE, WRITE, ACQUIRE, ACQUIRE, ACQUIRE, BOX,  BELL};
+    static const enum request usual[16] = {LOCK, LOCK,  LOCK,   LOCK,   READ,    READ,    READ, READ,
+                                           READ, WRITE, EITHER, EITHER, ACQUIRE, ACQUIRE, BOX,  BELL};
     struct random *r = &p->actor.random;
     p->table = &scene_of(p)->tables[random_below(r, TABLES)];
     p->request = usual[random_below(r, 16)];
@@ -240,6 +268,8 @@ static void draw_request(struct player *p)
     actor_hurry(&p->actor, p->request == BELL ? 1 : 4);
     if (p->request == BOX && (p->box = take_box(p->table)) == NULL)
         p->request = LOCK;
+    if (p->request == EITHER)
+        draw_either(p);
 }
 
 static bool next(struct actor *a)
@@ -277,6 +307,8 @@ static int wait_for(struct actor *a, uint64_t deadline_ns)
         return pawl_rwlock_write_until(&t->rwlock, deadline_ns);
     case ACQUIRE:
         return pawl_semaphore_acquire_until(&t->semaphore, p->permits, deadline_ns);
+    case EITHER:
+        return pawl_select_until(p->cases, CASES, deadline_ns);
     case TURN:
         return pawl_notify_wait_until(&t->turn[p->side], deadline_ns);
     case BELL:
@@ -301,6 +333,8 @@ static enum pawl_poll poll_for(struct actor *a, struct pawl_context *cx, int *st
         return pawl_rwlock_write_poll(&t->rwlock, &a->wait, cx, status);
     case ACQUIRE:
         return pawl_semaphore_acquire_poll(&t->semaphore, p->permits, &a->wait, cx, status);
+    case EITHER:
+        return pawl_select_poll(p->cases, CASES, cx, status);
     case TURN:
         return pawl_notify_wait_poll(&t->turn[p->side], &a->wait, cx, status);
     case BELL:
@@ -308,6 +342,15 @@ static enum pawl_poll poll_for(struct actor *a, struct pawl_context *cx, int *st
     default:
         return box_lock_poll(p->box, &a->wait, cx, status);
     }
+}
+
+static int give_up(struct actor *a)
+{
+    struct player *p = player_of(a);
+    int index = -ETIMEDOUT;
+    if (p->request == EITHER)
+        return pawl_select_cancel(p->cases, CASES, &index) == 0 ? -ETIMEDOUT : index;
+    return pawl_wait_cancel(&a->wait) == 0 ? -ETIMEDOUT : 0;
 }
 
 /* ---- what is done with it ---- */
@@ -424,6 +467,23 @@ static void ring(struct player *p, struct table *t)
         pawl_notify_all(&t->bell);
 }
 
+static void came_to_either(struct player *p, int index)
+{
+    CHECK(index == -ETIMEDOUT || index == -ECANCELED || (index >= 0 && index < CASES), "a select returned %d", index);
+    CHECK(index < 0 || p->cases[index].status == 0, "a case of a select came to %d", p->cases[index].status);
+    if (index == 0)
+        hold_permits(p, p->table);
+    else if (index == 1)
+        hold_permits(p, p->other);
+    else if (index == 2)
+        ring(p, p->table);
+    else if (index == 3)
+        CHECK(p->child != NULL && p->result == p, "a select joined another task");
+    if (index != 3)
+        pawl_detach(p->child);
+    p->child = NULL;
+}
+
 static void came_to_box(struct player *p, int status)
 {
     if (status == -ETIMEDOUT)
@@ -444,8 +504,8 @@ static void came(struct actor *a, int status)
         came_to_consumer(p, status);
         return;
     }
-    if (p->request == BOX) {
-        came_to_box(p, status);
+    if (p->request == BOX || p->request == EITHER) {
+        (p->request == BOX ? came_to_box : came_to_either)(p, status);
         return;
     }
     CHECK(status == 0 || status == -ECANCELED || status == -ETIMEDOUT, "a lock returned %d", status);
@@ -517,6 +577,7 @@ static const struct play play = {
     .next = next,
     .wait = wait_for,
     .poll = poll_for,
+    .give_up = give_up,
     .came = came,
     .disturb = disturb,
     .finish = finish,
@@ -579,10 +640,11 @@ static void run(const struct round *round)
     struct scene *scene = stress_allocate(sizeof *scene);
     struct random *r = &scene->cast.random;
     *r = random_seeded(round->seed, UINT64_C(1) << 61);
+    bool partners = random_once_in(r, 3); /* they are fast: most that happens is theirs, where there are any */
     for (int i = 0; i < TABLES; i++) {
         struct table *t = &scene->tables[i];
         lay_table(t);
-        for (unsigned side = 0; i == 0 && side < 2; side++) /* they are fast: one pair is enough */
+        for (unsigned side = 0; i == 0 && partners && side < 2; side++)
             add_player(scene, PARTNER, t, side);
         for (uint64_t consumers = 1 + random_below(r, 2); consumers > 0; consumers--)
             add_player(scene, CONSUMER, t, 0);
@@ -590,6 +652,8 @@ static void run(const struct round *round)
     for (uint64_t general = 4 + random_below(r, 12); general > 0; general--)
         add_player(scene, GENERAL, NULL, 0);
     cast_play(&scene->cast, round, &play);
+    CHECK(counted(RAN) == counted(CHILDREN), "of %" PRIu64 " children %" PRIu64 " ran", counted(CHILDREN),
+          counted(RAN));
     for (size_t i = 0; i < TABLES; i++)
         clear_table(scene, i);
     free(scene);
