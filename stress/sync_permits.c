@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "actors.h"
+#include "boxes.h"
 
 #define TABLES 4
 #define PERMITS 8
@@ -26,27 +27,6 @@ static const char *const counters[COUNTERS + 1] = {
     [CHILDREN] = "children",     [RAN] = "ran",
 };
 
-enum box_kind { BOX_MUTEX, BOX_RWLOCK, BOX_SEMAPHORE, BOX_CLOSABLE, BOX_KINDS };
-
-/* A lock that is gone with its last reference. Who is granted it gives its reference up before it lets go, so that the
- * next one granted may free it; but of a closable one, which may end by itself, after. */
-struct box {
-    enum box_kind kind;
-    union {
-        struct pawl_mutex mutex;
-        struct pawl_rwlock rwlock;
-        struct pawl_semaphore semaphore;
-    } u;
-    _Atomic uint64_t refs;
-    uint64_t value; /* guarded by it: how often it was let go of */
-};
-
-/* The reference of somebody who was not granted it. */
-struct orphan {
-    struct box *box;
-    struct orphan *next;
-};
-
 struct table {
     struct pawl_mutex mutex;
     struct pawl_condition stocked;
@@ -59,9 +39,6 @@ struct table {
     struct pawl_notify turn[2];
     uint64_t ball; /* whoever has the turn */
     struct pawl_notify bell;
-    pthread_mutex_t gate;   /* never held for long */
-    struct box *box;        /* L(gate) with a reference */
-    struct orphan *orphans; /* L(gate) */
 };
 
 enum role { GENERAL, CONSUMER, PARTNER };
@@ -87,6 +64,7 @@ struct player {
 struct scene {
     struct cast cast; /* first */
     struct table tables[TABLES];
+    struct shelf shelf; /* one, for many to want its box */
     struct player players[PLAYERS_MAX];
 };
 
@@ -100,119 +78,7 @@ static struct player *player_of(struct actor *a)
     return (struct player *)(void *)a;
 }
 
-/* ---- boxes ---- */
-
-static struct box *box_create(struct random *r)
-{
-    struct box *box = stress_allocate(sizeof *box);
-    box->kind = (enum box_kind)random_below(r, BOX_KINDS);
-    atomic_init(&box->refs, 1);
-    if (box->kind == BOX_MUTEX)
-        pawl_mutex_init(&box->u.mutex);
-    else if (box->kind == BOX_RWLOCK)
-        pawl_rwlock_init(&box->u.rwlock);
-    else
-        pawl_semaphore_init(&box->u.semaphore, 1);
-    count(BOXES);
-    return box;
-}
-
-static void box_destroy(struct box *box)
-{
-    int result;
-    if (box->kind == BOX_MUTEX)
-        result = pawl_mutex_fini(&box->u.mutex);
-    else if (box->kind == BOX_RWLOCK)
-        result = pawl_rwlock_fini(&box->u.rwlock);
-    else
-        result = pawl_semaphore_fini(&box->u.semaphore);
-    CHECK(result == 0, "a lock that all have let go of returned %d from fini", result);
-    free(box);
-}
-
-static int box_lock(struct box *box, uint64_t deadline_ns)
-{
-    if (box->kind == BOX_MUTEX)
-        return pawl_mutex_lock_until(&box->u.mutex, deadline_ns);
-    if (box->kind == BOX_RWLOCK)
-        return pawl_rwlock_write_until(&box->u.rwlock, deadline_ns);
-    return pawl_semaphore_acquire_until(&box->u.semaphore, 1, deadline_ns);
-}
-
-static enum pawl_poll box_lock_poll(struct box *box, struct pawl_wait *wait, struct pawl_context *cx, int *status)
-{
-    if (box->kind == BOX_MUTEX)
-        return pawl_mutex_lock_poll(&box->u.mutex, wait, cx, status);
-    if (box->kind == BOX_RWLOCK)
-        return pawl_rwlock_write_poll(&box->u.rwlock, wait, cx, status);
-    return pawl_semaphore_acquire_poll(&box->u.semaphore, 1, wait, cx, status);
-}
-
-static void box_unlock(struct box *box)
-{
-    if (box->kind == BOX_MUTEX)
-        pawl_mutex_unlock(&box->u.mutex);
-    else if (box->kind == BOX_RWLOCK)
-        pawl_rwlock_unlock(&box->u.rwlock);
-    else
-        pawl_semaphore_release(&box->u.semaphore, 1);
-}
-
-/* The caller holds the lock, and gives it and its reference up. */
-static void box_leave(struct box *box)
-{
-    bool late = box->kind == BOX_CLOSABLE;
-    box->value++;
-    bool last = !late && atomic_fetch_sub(&box->refs, 1) == 1;
-    box_unlock(box);
-    if (late)
-        last = atomic_fetch_sub(&box->refs, 1) == 1;
-    if (last)
-        box_destroy(box);
-}
-
-/* The caller does not hold it, so a reference that others may have given up early cannot be its. */
-static void box_abandon(struct table *table, struct box *box)
-{
-    if (box->kind == BOX_CLOSABLE) {
-        if (atomic_fetch_sub(&box->refs, 1) == 1)
-            box_destroy(box);
-        return;
-    }
-    struct orphan *orphan = stress_allocate(sizeof *orphan);
-    orphan->box = box;
-    count(ORPHANS);
-    pthread_mutex_lock(&table->gate);
-    orphan->next = table->orphans;
-    table->orphans = orphan;
-    pthread_mutex_unlock(&table->gate);
-}
-
-/* By the director, without the gate. */
-static void box_drop(struct box *box)
-{
-    if (box->kind == BOX_CLOSABLE) {
-        pawl_semaphore_close(&box->u.semaphore);
-        count(CLOSED);
-        if (atomic_fetch_sub(&box->refs, 1) == 1)
-            box_destroy(box);
-        return;
-    }
-    CHECK(box_lock(box, PAWL_NEVER) == 0, "the director could not lock a box");
-    box_leave(box);
-}
-
 /* ---- what to wait for ---- */
-
-static struct box *take_box(struct table *table)
-{
-    pthread_mutex_lock(&table->gate);
-    struct box *box = table->box;
-    if (box != NULL)
-        atomic_fetch_add(&box->refs, 1);
-    pthread_mutex_unlock(&table->gate);
-    return box;
-}
 
 static bool next_of_consumer(struct player *p)
 {
@@ -266,7 +132,7 @@ static void draw_request(struct player *p)
     p->request = usual[random_below(r, 16)];
     p->permits = 1 + (uint32_t)random_below(r, random_once_in(r, 8) ? PERMITS : 3);
     actor_hurry(&p->actor, p->request == BELL ? 1 : 4);
-    if (p->request == BOX && (p->box = take_box(p->table)) == NULL)
+    if (p->request == BOX && (p->box = shelf_take(&scene_of(p)->shelf)) == NULL)
         p->request = LOCK;
     if (p->request == EITHER)
         draw_either(p);
@@ -281,7 +147,7 @@ static bool next(struct actor *a)
         return next_of_partner(p);
     if (a->quit || cast_is_over(a->cast)) {
         if (p->box != NULL)
-            box_abandon(p->table, p->box);
+            box_abandon(&scene_of(p)->shelf, p->box);
         p->box = NULL;
         return false;
     }
@@ -488,10 +354,14 @@ static void came_to_box(struct player *p, int status)
 {
     if (status == -ETIMEDOUT)
         return;
+    if (status == 0 && random_once_in(&p->actor.random, 2))
+        actor_pause(&p->actor);
     if (status == 0)
         box_leave(p->box);
     else
-        box_abandon(p->table, p->box);
+        box_abandon(&scene_of(p)->shelf, p->box);
+    count_more(CLOSED, status == -EPIPE);
+    count_more(ORPHANS, status == -ECANCELED);
     CHECK(status == 0 || status == -ECANCELED || status == -EPIPE, "a lock returned %d", status);
     p->box = NULL;
 }
@@ -529,30 +399,11 @@ static void came(struct actor *a, int status)
 
 /* ---- the round ---- */
 
-/* Another box, unless it is over; and the references of the old one, and of those who gave up. */
-static void replace_box(struct table *t, struct box *box)
-{
-    pthread_mutex_lock(&t->gate);
-    struct box *old = t->box;
-    struct orphan *orphan = t->orphans;
-    t->box = box;
-    t->orphans = NULL;
-    pthread_mutex_unlock(&t->gate);
-    if (old != NULL)
-        box_drop(old);
-    while (orphan != NULL) {
-        struct orphan *next = orphan->next;
-        box_drop(orphan->box);
-        free(orphan);
-        orphan = next;
-    }
-}
-
 static void disturb(struct cast *cast)
 {
     struct scene *scene = (struct scene *)(void *)cast;
-    struct table *t = &scene->tables[random_below(&cast->random, TABLES)];
-    replace_box(t, box_create(&cast->random));
+    shelf_replace(&scene->shelf, box_create(&cast->random));
+    count(BOXES);
 }
 
 /* An item for each consumer, and a turn for each pair, which has one on its way. */
@@ -569,8 +420,7 @@ static void finish(struct cast *cast)
         pawl_mutex_unlock(&p->home->mutex);
         pawl_condition_signal(&p->home->stocked);
     }
-    for (int i = 0; i < TABLES; i++)
-        replace_box(&scene->tables[i], NULL);
+    shelf_replace(&scene->shelf, NULL);
 }
 
 static const struct play play = {
@@ -595,14 +445,12 @@ static void lay_table(struct table *t)
     pawl_notify_init(&t->turn[1]);
     pawl_notify_init(&t->bell);
     pawl_notify_one(&t->turn[0]);
-    pthread_mutex_init(&t->gate, NULL);
 }
 
 static void clear_table(const struct scene *scene, size_t which)
 {
     struct table *t = (struct table *)&scene->tables[which];
     uint64_t values = 0, lefts = 0;
-    replace_box(t, NULL);
     for (unsigned i = 0; i < scene->cast.count; i++) {
         values += scene->players[i].values[which];
         lefts += scene->players[i].lefts[which];
@@ -623,7 +471,6 @@ static void clear_table(const struct scene *scene, size_t which)
               pawl_notify_fini(&t->turn[0]) == 0 && pawl_notify_fini(&t->turn[1]) == 0 &&
               pawl_notify_fini(&t->bell) == 0,
           "somebody waits still");
-    pthread_mutex_destroy(&t->gate);
 }
 
 static void add_player(struct scene *scene, enum role role, struct table *home, unsigned side)
@@ -651,7 +498,10 @@ static void run(const struct round *round)
     }
     for (uint64_t general = 4 + random_below(r, 12); general > 0; general--)
         add_player(scene, GENERAL, NULL, 0);
+    shelf_init(&scene->shelf);
     cast_play(&scene->cast, round, &play);
+    shelf_replace(&scene->shelf, NULL); /* what the last ones left there */
+    shelf_fini(&scene->shelf);
     CHECK(counted(RAN) == counted(CHILDREN), "of %" PRIu64 " children %" PRIu64 " ran", counted(CHILDREN),
           counted(RAN));
     for (size_t i = 0; i < TABLES; i++)
