@@ -21,9 +21,10 @@ struct transfer {
     void *data;
 };
 
-/* Our own switch: what must survive is saved by the compiler, around instructions that say what they destroy. It neither
- * calls nor returns, so where both stacks were left at the same place, as they usually were, the processor predicts the
- * returns to their callers. Shadow stacks, which know of one stack's returns only, and the sanitizers have Boost's. */
+/* Our own switch: what must survive is saved by the compiler, around instructions that say what they destroy. It
+ * neither calls nor returns, so where both stacks were left at the same place, as they usually were, the processor
+ * predicts the returns to their callers. Shadow stacks, which know of one stack's returns only, and the sanitizers have
+ * Boost's. */
 #if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2)) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
 
 /* Suspended, a stack ends in the address at which it goes on; there rax is `from` and rdx `data` of who jumps to it. */
@@ -45,9 +46,9 @@ static inline __attribute__((always_inline)) struct transfer jump(void *to, void
                      "leaq 128(%%rsp), %%rsp"
                      : "=&a"(transfer.from), "=d"(transfer.data), "+D"(to)
                      : "d"(data)
-                     : "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3",
-                       "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-                       "xmm15", "memory", "cc");
+                     : "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+                       "xmm14", "xmm15", "memory", "cc");
     return transfer;
 }
 

@@ -49,9 +49,25 @@ static inline int wait_without_deadline(struct waiter *waiter, bool interruptibl
  * interruption, as by pawl__cut_short; -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
+int pawl__await_enter_slowly(struct current *current);
+
+/* The usual case: a task that may suspend, in no pawl_timeout, and nothing has been cancelled. */
+static inline bool usual_to_wait(const struct current *current)
+{
+    const struct pawl_task *task = current->task;
+    return task != NULL && !current->in_poll && task->timeout == NULL && *current->runtime->parent != 0 &&
+           runtime_phase(current->runtime) < PHASE_CANCELLING && !task_is_cancelled(task);
+}
+
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it
  * yields, so that a task whose calls never have to wait does not keep the others waiting. */
-int pawl__await_enter(void);
+static inline int await_enter(void)
+{
+    struct current *current = pawl__current();
+    if (current == NULL || PAWL_LIKELY(usual_to_wait(current) && --current->worker->budget > 0))
+        return 0;
+    return pawl__await_enter_slowly(current);
+}
 
 /* To be called where a suspending call finds no need to suspend: now and then it yields all the same, so that a task
  * that is always ready does not keep the others waiting. */

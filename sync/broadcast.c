@@ -159,7 +159,7 @@ int pawl_broadcast_subscribe(struct pawl_broadcast *b, struct pawl_broadcast_rec
 
 int pawl_broadcast_receive_until(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed, uint64_t deadline_ns)
 {
-    int error = r == NULL || item == NULL ? -EINVAL : pawl__await_enter();
+    int error = r == NULL || item == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = wait_for_item(private_of(r), item, missed);

@@ -112,7 +112,7 @@ int pawl_oneshot_send(struct pawl_oneshot *o, void *value)
 
 int pawl_oneshot_receive_until(struct pawl_oneshot *o, void **value, uint64_t deadline_ns)
 {
-    int error = o == NULL ? -EINVAL : pawl__await_enter();
+    int error = o == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = pawl__oneshot_wait(o, value);

@@ -67,8 +67,7 @@ void pawl__permits_release_slow(struct permits *permits, uint32_t n)
     waiters_grant(&claimed, OUTCOME_GRANTED);
 }
 
-/* Whoever has waited longest, or NULL. */
-static struct waiter *take_first(struct permits *permits)
+struct waiter *pawl__permits_take_first(struct permits *permits)
 {
     struct waiter *waiter = NULL;
     uint64_t word;
@@ -86,7 +85,7 @@ void pawl__permits_tell_one(struct permits *permits, bool keep)
     uint64_t word = load_relaxed_u64(&permits->word); /* relaxed: a compare-and-swap or the lock decides; and who */
     for (;;) {                                        /* queued before us is seen to wait, if it happened before */
         if ((word & PERMITS_WAITERS) != 0) {
-            struct waiter *waiter = take_first(permits);
+            struct waiter *waiter = pawl__permits_take_first(permits);
             if (waiter != NULL) {
                 pawl__waiter_grant(waiter, OUTCOME_GRANTED);
                 return;

@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct case_private) <= sizeof((struct pawl_case *)0)->paw
 struct selection {
     struct pawl_case *cases;
     size_t count;
-    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait, by the address of their lock */
+    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait, by the address of their lock, then by count */
     size_t waits;                  /* how many these are */
     uint64_t deadline_ns;          /* nearest of all */
     int at_deadline;               /* index of its case; or -ETIMEDOUT, the call's own */
@@ -133,12 +133,18 @@ static int check(const struct pawl_case *cases, size_t count)
     return error;
 }
 
+/* Of one semaphore the case for fewer permits comes first: in the queue nobody overtakes, not even itself. */
+static bool comes_before(const struct wait *a, const struct wait *b)
+{
+    return a->lock < b->lock || (a->lock == b->lock && a->count < b->count);
+}
+
 /* Insertion: there are few, and often in order already. */
 static void add_in_order(struct selection *s, size_t index)
 {
-    const struct lock *lock = wait_at(s, index)->lock;
+    const struct wait *wait = wait_at(s, index);
     size_t at = s->waits++;
-    for (; at > 0 && wait_at(s, s->order[at - 1])->lock > lock; at--)
+    for (; at > 0 && comes_before(wait, wait_at(s, s->order[at - 1])); at--)
         s->order[at] = s->order[at - 1];
     s->order[at] = (uint8_t)index;
 }
@@ -328,7 +334,7 @@ static int end(const struct selection *s)
 int pawl_select_until(struct pawl_case *cases, size_t count, uint64_t deadline_ns)
 {
     struct selection s;
-    int error = pawl__await_enter();
+    int error = await_enter();
     if (error != 0 || (error = check(cases, count)) != 0)
         return error;
     set_up(&s, cases, count, deadline_ns);

@@ -8,14 +8,35 @@
 _Static_assert(sizeof(struct wait) <= sizeof(struct pawl_wait), "a wait fits into the public one");
 _Static_assert(_Alignof(struct wait) <= _Alignof(struct pawl_wait), "and is aligned in it");
 
+static int begin(struct wait *wait, bool may_queue)
+{
+    const struct wait_kind *kind = wait->kind;
+    for (;;) {
+        struct claimed claimed = {NULL, NULL};
+        lock_acquire(wait->lock);
+        int result = kind->attempt(wait, &claimed);
+        if (result == -EAGAIN && may_queue) {
+            pawl__waiter_init(&wait->waiter);
+            result = kind->queue(wait, &claimed);
+        }
+        lock_release(wait->lock);
+        noise_point("wait.begun");
+        waiters_grant(&claimed, OUTCOME_GRANTED);
+        if (PAWL_LIKELY(result != WAIT_PREPARE))
+            return result;
+        if ((result = kind->prepare(wait)) != 0)
+            return result;
+    }
+}
+
 int pawl__wait_begin(struct wait *wait)
 {
-    return wait_begin_as(wait, wait->kind, true);
+    return begin(wait, true);
 }
 
 int pawl__wait_attempt(struct wait *wait)
 {
-    return wait_begin_as(wait, wait->kind, false);
+    return begin(wait, false);
 }
 
 bool pawl__wait_withdraw(struct wait *wait)

@@ -121,7 +121,7 @@ int pawl_watch_read(struct pawl_watch *w, void *value, uint64_t *version)
 
 int pawl_watch_wait_until(struct pawl_watch *w, void *value, uint64_t *version, uint64_t deadline_ns)
 {
-    int error = w == NULL || version == NULL ? -EINVAL : pawl__await_enter();
+    int error = w == NULL || version == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = wait_for_version(w, value, version);

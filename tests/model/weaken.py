@@ -25,7 +25,7 @@ import time
 import tomllib
 
 HERE = pathlib.Path(__file__).resolve().parent
-COPIED = ["CMakeLists.txt", "cmake", "base", "time", "park", "sched", "include", "tools", "examples", "bench", "stress", "tests"]
+COPIED = ["CMakeLists.txt", "cmake", "base", "time", "park", "sched", "sync", "include", "tools", "examples", "bench", "stress", "tests"]
 SECONDS = 60  # of a scenario, at most
 FINDINGS = {"assertion", "data race", "deadlock", "livelock", "leak", "memory misuse", "crash"}
 MARK = ".made-by-weaken"

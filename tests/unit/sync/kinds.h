@@ -94,6 +94,12 @@ void settle(struct pawl_runtime *rt);
 void party_start(struct pawl_runtime *rt, struct party *p);
 void party_start_poll(struct pawl_runtime *rt, struct party *p);
 
+/* How many wait for a mutex, condition variable, readers-writer lock, semaphore or notify. */
+size_t permits_waiting(void *object);
+
+/* Until so many do. */
+void permits_await(void *object, size_t count);
+
 /* Its status, after its end. */
 int party_join(struct party *p);
 
