@@ -271,10 +271,7 @@ static void came_to_consumer(struct player *p, int status)
         return;
     }
     p->request = NOTHING;
-    if (status == -ENOLCK) { /* it may have been told of an item */
-        p->actor.quit = true;
-        pawl_condition_signal(&t->stocked);
-    }
+    p->actor.quit = p->actor.quit || status == -ENOLCK; /* only the last poll of a cancelled task cannot wait for m */
 }
 
 static void hold_read(struct player *p, struct table *t)
