@@ -135,12 +135,25 @@ static void poll_again(struct pawl_context *cx)
     pawl_waker_drop(&waker);
 }
 
+int actor_cancel_wait(struct actor *a)
+{
+    int result = pawl_wait_cancel(&a->wait);
+    CHECK(result == 0 || result == -EALREADY, "pawl_wait_cancel returned %d", result);
+    return result == 0 ? -ETIMEDOUT : 0;
+}
+
+int actor_cancel_select(struct pawl_case *cases, size_t case_count)
+{
+    int index = -ETIMEDOUT, result = pawl_select_cancel(cases, case_count, &index);
+    CHECK(result == 0 || (result == -EALREADY && index >= 0), "pawl_select_cancel returned %d", result);
+    return index;
+}
+
 static int give_up(struct actor *a)
 {
+    const struct play *play = a->cast->play;
     a->gave_up = true;
-    if (a->cast->play->give_up != NULL)
-        return a->cast->play->give_up(a);
-    return pawl_wait_cancel(&a->wait) == 0 ? -ETIMEDOUT : 0;
+    return play->give_up != NULL ? play->give_up(a) : actor_cancel_wait(a);
 }
 
 /* false: it is pending. */

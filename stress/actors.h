@@ -42,7 +42,7 @@ struct play {
     bool (*next)(struct actor *a);
     int (*wait)(struct actor *a, uint64_t deadline_ns);
     enum pawl_poll (*poll)(struct actor *a, struct pawl_context *cx, int *status);
-    /* Gives the poll form up: -ETIMEDOUT, or what had happened already. NULL: pawl_wait_cancel, and that is 0. */
+    /* Gives the poll form up: what the wait comes to then. NULL: actor_cancel_wait. */
     int (*give_up)(struct actor *a);
     /* The wait came to this: 0 or more, -ETIMEDOUT if in a hurry, -ECANCELED, or an error of the object. */
     void (*came)(struct actor *a, int status);
@@ -79,6 +79,10 @@ static inline bool cast_is_over(const struct cast *cast)
 
 /* Once in n times the present wait is in a hurry, never if n is 0; the deadline is near, now or past. By next. */
 void actor_hurry(struct actor *a, uint64_t n);
+
+/* What a wait that is given up comes to: -ETIMEDOUT, or what had happened already. */
+int actor_cancel_wait(struct actor *a);
+int actor_cancel_select(struct pawl_case *cases, size_t case_count);
 
 /* Lets others come in between, where the actor can. */
 void actor_pause(struct actor *a);

@@ -1,16 +1,16 @@
 /* Channels of all capacities, oneshots and selects over them, with deadlines and cancellation, closed at random.
  *
- * A lane is a channel that is closed now and then and replaced by another. Each producer numbers its items, per lane;
- * one that was not sent keeps its number for the next. So each receiver sees rising numbers from each producer, and at
- * the end all receivers together have had each producer's numbers exactly once. Some items bring a parcel on the heap,
- * which whoever receives it frees; some parcels ask for a reply, over a oneshot or a channel that the asker frees as
- * soon as it has it. Each lane has a receiver that never leaves it for long: so every wait comes to an end. */
+ * A lane is a channel that is closed now and then and replaced. Each producer numbers its items, per lane; one that was
+ * not sent keeps its number for the next. So each receiver sees rising numbers from each producer, and all together
+ * have had each number exactly once. Some items bring a parcel on the heap, which whoever receives it frees; some
+ * parcels ask for a reply, over a oneshot or a channel that the asker frees as soon as it has it. Each lane has a
+ * receiver that never leaves it for long: so every wait comes to an end. */
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdlib.h>
 
 #include "actors.h"
+#include "goods.h"
 
 #define LANES 6
 #define PLAYERS_MAX 32
@@ -24,42 +24,9 @@ static const char *const counters[COUNTERS + 1] = {
     [LANES_MADE] = "lanes_made", [TOKENS] = "tokens",
 };
 
-/* What is sent: the first 8, 16 or 24 bytes. */
-struct item {
-    uint64_t word;         /* producer << 48 | number */
-    struct parcel *parcel; /* or NULL */
-    uint64_t check;        /* of word */
-};
-
-struct parcel {
-    uint64_t word;
-    struct reply *reply; /* or NULL */
-};
-
-/* It is the asker's once it has its answer; if the asker gave up before, the answerer's. */
-enum { REPLY_OPEN, REPLY_GIVEN_UP, REPLY_BEING_SENT };
-struct reply {
-    _Atomic int state;
-    struct pawl_channel *channel; /* of capacity 1; NULL: it is a oneshot */
-    struct pawl_oneshot oneshot;
-    uint64_t answer;
-};
-
-/* A lane's channel, until nobody refers to it. */
-struct pipe {
-    struct pawl_channel *channel;
-    size_t capacity, item_size;
-    _Atomic uint64_t refs;
-};
-
 struct lane {
     pthread_mutex_t gate; /* never held for long */
     struct pipe *pipe;    /* L(gate) with a reference; NULL: it is over */
-};
-
-/* What a producer has sent into a lane, or what somebody has received of it. */
-struct tally {
-    uint64_t last, count, sum; /* sum of the numbers, mixed */
 };
 
 enum role { RECEIVER, SENDER };
@@ -104,52 +71,7 @@ static struct player *player_of(struct actor *a)
     return (struct player *)(void *)a;
 }
 
-static uint64_t mix(uint64_t number)
-{
-    number *= UINT64_C(0x9E3779B97F4A7C15);
-    return number ^ number >> 29;
-}
-
-static void tally_add(struct tally *tally, uint64_t number)
-{
-    tally->last = number;
-    tally->count++;
-    tally->sum += mix(number);
-}
-
 /* ---- replies ---- */
-
-static struct reply *reply_create(struct random *r)
-{
-    struct reply *reply = stress_allocate(sizeof *reply);
-    if (random_once_in(r, 2))
-        CHECK(pawl_channel_create(&reply->channel, 1, sizeof(void *)) == 0, "a channel could not be created");
-    else
-        CHECK(pawl_oneshot_init(&reply->oneshot) == 0, "a oneshot could not be made");
-    return reply;
-}
-
-static void reply_destroy(struct reply *reply)
-{
-    if (reply->channel != NULL)
-        pawl_channel_destroy(reply->channel);
-    else
-        CHECK(pawl_oneshot_fini(&reply->oneshot) == 0, "somebody waits for a reply that was received");
-    free(reply);
-}
-
-static void reply_send(struct reply *reply, uint64_t answer)
-{
-    if (atomic_exchange(&reply->state, REPLY_BEING_SENT) == REPLY_GIVEN_UP) {
-        reply_destroy(reply);
-        return;
-    }
-    void *value = reply;
-    reply->answer = answer;
-    int result = reply->channel != NULL ? pawl_channel_try_send(reply->channel, &value)
-                                        : pawl_oneshot_send(&reply->oneshot, value);
-    CHECK(result == 0, "a reply could not be sent: %d", result);
-}
 
 static void take_reply(struct player *p)
 {
@@ -171,9 +93,7 @@ static void give_reply_up(struct player *p)
         p->reply = NULL; /* the answerer's from here on */
         return;
     }
-    while ((reply->channel != NULL ? pawl_channel_try_receive(reply->channel, &p->answer)
-                                   : pawl_oneshot_try_receive(&reply->oneshot, &p->answer)) == -EAGAIN)
-        sched_yield();
+    p->answer = reply_await(reply);
     take_reply(p);
 }
 
@@ -238,28 +158,6 @@ static void item_received(struct player *p, size_t lane, size_t item_size, const
 }
 
 /* ---- lanes ---- */
-
-static struct pipe *pipe_create(struct random *r)
-{
-    static const size_t capacities[] = {0, 0, 1, 2, 7, 64, PAWL_UNBOUNDED};
-    struct pipe *pipe = stress_allocate(sizeof *pipe);
-    pipe->capacity = capacities[random_below(r, sizeof capacities / sizeof *capacities)];
-    pipe->item_size = 8 + 8 * random_below(r, 3);
-    atomic_init(&pipe->refs, 1);
-    CHECK(pawl_channel_create(&pipe->channel, pipe->capacity, pipe->item_size) == 0, "a channel could not be created");
-    count(LANES_MADE);
-    return pipe;
-}
-
-static void pipe_drop(struct pipe *pipe)
-{
-    struct item item;
-    if (pipe == NULL || atomic_fetch_sub(&pipe->refs, 1) > 1)
-        return;
-    CHECK(pawl_channel_try_receive(pipe->channel, &item) == -EPIPE, "a closed and emptied channel gave an item");
-    pawl_channel_destroy(pipe->channel);
-    free(pipe);
-}
 
 /* NULL: it is over. */
 static struct pipe *hold_pipe(struct player *p, size_t lane)
@@ -327,32 +225,30 @@ static void hold_token(struct player *p)
     pthread_mutex_unlock(&scene->gate);
 }
 
+/* One that is switched off, as yet. */
 static struct pawl_case *add_case(struct player *p, size_t lane)
 {
     p->lanes[p->case_count] = lane;
+    pawl_case_none(&p->cases[p->case_count]);
     return &p->cases[p->case_count++];
 }
 
 static void add_receive(struct player *p, size_t lane)
 {
     struct item *item = &p->items[p->case_count];
-    const struct pipe *pipe = hold_pipe(p, lane);
     struct pawl_case *c = add_case(p, lane);
-    if (pipe == NULL)
-        pawl_case_none(c);
-    else
+    const struct pipe *pipe = hold_pipe(p, lane);
+    if (pipe != NULL)
         pawl_case_receive(c, pipe->channel, item);
 }
 
 static void add_send(struct player *p, size_t lane)
 {
     struct item *item = &p->items[p->case_count];
-    const struct pipe *pipe = hold_pipe(p, lane);
     struct pawl_case *c = add_case(p, lane);
-    if (pipe == NULL) {
-        pawl_case_none(c);
+    const struct pipe *pipe = hold_pipe(p, lane);
+    if (pipe == NULL)
         return;
-    }
     item_fill(p, lane, item);
     pawl_case_send(c, pipe->channel, item);
 }
@@ -531,10 +427,7 @@ static enum pawl_poll poll_for(struct actor *a, struct pawl_context *cx, int *st
 static int give_up(struct actor *a)
 {
     struct player *p = player_of(a);
-    int index = -ETIMEDOUT;
-    if (p->request == SELECT)
-        return pawl_select_cancel(p->cases, p->case_count, &index) == 0 ? -ETIMEDOUT : index;
-    return pawl_wait_cancel(&a->wait) == 0 ? -ETIMEDOUT : 0;
+    return p->request == SELECT ? actor_cancel_select(p->cases, p->case_count) : actor_cancel_wait(a);
 }
 
 /* ---- what it came to ---- */
@@ -587,12 +480,11 @@ static void came(struct actor *a, int status)
     }
     CHECK(status == 0 || status == -ECANCELED || status == -ETIMEDOUT || (status == -EPIPE && p->request != REPLY),
           "a channel or a oneshot returned %d", status);
-    if (p->request == REPLY) {
-        if (status == 0)
-            take_reply(p);
+    if (p->request == REPLY && status == 0)
+        take_reply(p);
+    else if (p->request == REPLY)
         return;
-    }
-    if (p->request == SEND && status == 0)
+    else if (p->request == SEND && status == 0)
         item_sent(p, p->lane, &p->item);
     else if (p->request == SEND)
         item_back(p, &p->item);
@@ -620,8 +512,10 @@ static void replace_token(struct scene *scene)
 static void disturb(struct cast *cast)
 {
     struct scene *scene = (struct scene *)(void *)cast;
-    if (random_once_in(&cast->random, 4))
+    if (random_once_in(&cast->random, 4)) {
         replace_pipe(scene, random_below(&cast->random, LANES), pipe_create(&cast->random));
+        count(LANES_MADE);
+    }
     if (random_once_in(&cast->random, 4))
         replace_token(scene);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "actors.h"
+#include "station.h"
 
 #define STATIONS 3
 #define GROUPS 2
@@ -31,30 +32,6 @@ static const char *const counters[COUNTERS + 1] = {
     [TOKENS] = "tokens",
     [CUT] = "cut",
     [STATIONS_MADE] = "stations_made",
-};
-
-/* Of a broadcast, 8 or 16 bytes of it; and of a watch. */
-struct item {
-    uint64_t word; /* producer << 48 | number; of a watch: a number from 0 */
-    uint64_t check;
-};
-
-/* What a listener has had when the broadcast was closed and empty. */
-struct record {
-    bool complete;
-    uint64_t total;              /* received and missed */
-    uint64_t from_min, from_max; /* how many had been sent when it subscribed */
-};
-
-struct station {
-    struct pawl_broadcast *broadcast;
-    struct pawl_watch *watch;
-    size_t item_size;
-    _Atomic uint64_t refs;
-    _Atomic uint64_t begun, sent; /* items */
-    pthread_mutex_t gate;         /* of who sends a value */
-    uint64_t value;               /* L(gate) the last */
-    struct record records[PLAYERS_MAX];
 };
 
 struct group {
@@ -114,43 +91,6 @@ static struct player *player_of(struct actor *a)
 
 /* ---- stations ---- */
 
-static struct station *station_create(struct random *r)
-{
-    static const size_t capacities[] = {1, 2, 7, 64, 1000};
-    static const struct item initial = {0, ~UINT64_C(0)};
-    struct station *s = stress_allocate(sizeof *s);
-    s->item_size = 8 + 8 * random_below(r, 2);
-    atomic_init(&s->refs, 1);
-    pthread_mutex_init(&s->gate, NULL);
-    CHECK(pawl_broadcast_create(&s->broadcast, capacities[random_below(r, 5)], s->item_size) == 0 &&
-              pawl_watch_create(&s->watch, &initial, sizeof initial) == 0,
-          "a broadcast or a watch could not be created");
-    count(STATIONS_MADE);
-    return s;
-}
-
-/* The last one to leave sees what was sent. */
-static void station_drop(struct station *s)
-{
-    if (s == NULL || atomic_fetch_sub(&s->refs, 1) > 1)
-        return;
-    uint64_t sent = atomic_load(&s->sent), version;
-    struct item value;
-    for (int i = 0; i < PLAYERS_MAX; i++) {
-        const struct record *record = &s->records[i];
-        CHECK(
-            !record->complete || (record->from_min + record->total <= sent && record->from_max + record->total >= sent),
-            "a listener had %" PRIu64 " items of %" PRIu64 ", of which %" PRIu64 " to %" PRIu64 " were before its time",
-            record->total, sent, record->from_min, record->from_max);
-    }
-    CHECK(pawl_watch_read(s->watch, &value, &version) == 0 && value.word == s->value && version == s->value + 1,
-          "the last value of a watch is not the last one sent");
-    pawl_broadcast_destroy(s->broadcast);
-    pawl_watch_destroy(s->watch);
-    pthread_mutex_destroy(&s->gate);
-    free(s);
-}
-
 /* NULL: it is over. */
 static struct station *station_hold(struct scene *scene, size_t which)
 {
@@ -162,34 +102,6 @@ static struct station *station_hold(struct scene *scene, size_t which)
     return s;
 }
 
-static void send_value(struct station *s)
-{
-    pthread_mutex_lock(&s->gate);
-    struct item value = {s->value + 1, ~(s->value + 1)};
-    int result = pawl_watch_send(s->watch, &value);
-    if (result == 0)
-        s->value++;
-    pthread_mutex_unlock(&s->gate);
-    CHECK(result == 0 || result == -EPIPE, "pawl_watch_send returned %d", result);
-    count_more(VALUES, result == 0);
-}
-
-/* false: it is closed. */
-static bool send_item(struct station *s, uint64_t producer, uint64_t *number)
-{
-    struct item item = {producer << 48 | (*number + 1), 0};
-    item.check = ~item.word;
-    atomic_fetch_add(&s->begun, 1);
-    int result = pawl_broadcast_send(s->broadcast, &item);
-    CHECK(result == 0 || result == -EPIPE, "pawl_broadcast_send returned %d", result);
-    if (result != 0)
-        return false;
-    atomic_fetch_add(&s->sent, 1);
-    ++*number;
-    count(SENT);
-    return true;
-}
-
 static void send_somewhere(struct player *p)
 {
     struct random *r = &p->actor.random;
@@ -197,10 +109,12 @@ static void send_somewhere(struct player *p)
     if (p->others[which] == NULL && (p->others[which] = station_hold(scene_of(p), which)) == NULL)
         return;
     if (random_once_in(r, 2))
-        send_value(p->others[which]);
+        count_more(VALUES, station_send_value(p->others[which]));
     for (uint64_t i = random_once_in(r, 16) ? random_below(r, 20) : 1; i > 0; i--) {
-        if (send_item(p->others[which], p->actor.index, &p->number))
+        if (station_send_item(p->others[which], p->actor.index, &p->number)) {
+            count(SENT);
             continue;
+        }
         station_drop(p->others[which]);
         p->others[which] = NULL;
         return;
@@ -527,7 +441,7 @@ static void replace_station(struct scene *scene, size_t which, struct station *s
     if (s != NULL)
         pawl_watch_close(old->watch);
     else
-        send_value(old);
+        station_send_value(old);
     station_drop(old);
 }
 
@@ -536,9 +450,12 @@ static void disturb(struct cast *cast)
     struct scene *scene = (struct scene *)(void *)cast;
     static const uint64_t nobody = PLAYERS_MAX - 1;
     size_t which = random_below(&cast->random, STATIONS);
-    send_item(scene->stations[which], nobody, &scene->players[nobody].number); /* lest all listen and none sends */
-    if (random_once_in(&cast->random, 8))
+    station_send_item(scene->stations[which], nobody,
+                      &scene->players[nobody].number); /* lest all listen and none sends */
+    if (random_once_in(&cast->random, 8)) {
         replace_station(scene, which, station_create(&cast->random));
+        count(STATIONS_MADE);
+    }
 }
 
 static void finish(struct cast *cast)

@@ -213,10 +213,7 @@ static enum pawl_poll poll_for(struct actor *a, struct pawl_context *cx, int *st
 static int give_up(struct actor *a)
 {
     struct player *p = player_of(a);
-    int index = -ETIMEDOUT;
-    if (p->request == EITHER)
-        return pawl_select_cancel(p->cases, CASES, &index) == 0 ? -ETIMEDOUT : index;
-    return pawl_wait_cancel(&a->wait) == 0 ? -ETIMEDOUT : 0;
+    return p->request == EITHER ? actor_cancel_select(p->cases, CASES) : actor_cancel_wait(a);
 }
 
 /* ---- what is done with it ---- */
@@ -274,10 +271,7 @@ static void came_to_consumer(struct player *p, int status)
         return;
     }
     p->request = NOTHING;
-    if (status == -ENOLCK) { /* it may have been told of an item */
-        p->actor.quit = true;
-        pawl_condition_signal(&t->stocked);
-    }
+    p->actor.quit = p->actor.quit || status == -ENOLCK; /* only the last poll of a cancelled task cannot wait for m */
 }
 
 static void hold_read(struct player *p, struct table *t)
