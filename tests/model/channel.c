@@ -384,6 +384,21 @@ static void close_meets_sender_and_try(void)
     tear_down();
 }
 
+/* Up to three items, in none to two blocks. */
+static void length_meets_close(void)
+{
+    set_up(PAWL_UNBOUNDED);
+    unsigned long count = model_choose(4);
+    for (unsigned long value = 1; value <= count; value++)
+        MODEL_ASSERT(send(value) == 0);
+    unsigned t = model_spawn(close_it, NULL);
+    MODEL_ASSERT(pawl_channel_length(channel) == count);
+    receive_until_closed(NULL);
+    model_join(t);
+    MODEL_ASSERT(got[1] + got[2] + got[3] == count && pawl_channel_length(channel) == 0);
+    tear_down();
+}
+
 static void close_meets_time_outs(void)
 {
     set_up(0);
@@ -417,6 +432,7 @@ SCENARIO(close_meets_sends, "it is closed as one sends two", ONLY("0 EPIPE", "1 
 SCENARIO(close_meets_unbounded_sends, "the same, unbounded", ONLY("0 EPIPE", "1 EPIPE", "2 0"))
 SCENARIO(close_meets_sender, "it is closed as a sender waits", .outcomes = NULL)
 SCENARIO(close_meets_sender_and_try, "it is closed as a sender waits and one receives", ONLY("0", "EPIPE"))
+SCENARIO(length_meets_close, "its length as it is closed", .outcomes = NULL)
 SCENARIO(close_meets_time_outs, "it is closed as a receiver gives up", ONLY("EPIPE", "ETIMEDOUT"), .expirations = 1)
 
 int main(int argc, char **argv)
@@ -444,6 +460,7 @@ int main(int argc, char **argv)
                                                              &close_meets_unbounded_sends_,
                                                              &close_meets_sender_,
                                                              &close_meets_sender_and_try_,
+                                                             &length_meets_close_,
                                                              &close_meets_time_outs_,
                                                              NULL};
     return model_main(argc, argv, scenarios);
