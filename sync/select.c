@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct case_private) <= sizeof((struct pawl_case *)0)->paw
 struct selection {
     struct pawl_case *cases;
     size_t count;
-    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait, by the address of their lock, then by count */
+    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait; see is_before */
     size_t waits;                  /* how many these are */
     uint64_t deadline_ns;          /* nearest of all */
     int at_deadline;               /* index of its case; or -ETIMEDOUT, the call's own */
@@ -133,18 +133,18 @@ static int check(const struct pawl_case *cases, size_t count)
     return error;
 }
 
-/* Of one semaphore the case for fewer permits comes first: in the queue nobody overtakes, not even itself. */
-static bool comes_before(const struct wait *a, const struct wait *b)
+/* By their locks. Of several waits for one semaphore the smallest is the first: in the queue it would have to wait for
+ * those before it, and what suffices for it alone would never be had. */
+static bool is_before(const struct wait *wait, const struct wait *other)
 {
-    return a->lock < b->lock || (a->lock == b->lock && a->count < b->count);
+    return wait->lock != other->lock ? wait->lock < other->lock : wait->count < other->count;
 }
 
 /* Insertion: there are few, and often in order already. */
 static void add_in_order(struct selection *s, size_t index)
 {
-    const struct wait *wait = wait_at(s, index);
     size_t at = s->waits++;
-    for (; at > 0 && comes_before(wait, wait_at(s, s->order[at - 1])); at--)
+    for (; at > 0 && is_before(wait_at(s, index), wait_at(s, s->order[at - 1])); at--)
         s->order[at] = s->order[at - 1];
     s->order[at] = (uint8_t)index;
 }

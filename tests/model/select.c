@@ -323,6 +323,25 @@ static void next_is_granted_if_select_is_told(void)
     tear_down();
 }
 
+/* Two cases of one semaphore: what does not suffice for the one is for the other. */
+static void wait_for_two_or_one(void *unused)
+{
+    (void)unused;
+    struct pawl_case cases[2];
+    pawl_case_semaphore(&cases[0], semaphore, 2);
+    pawl_case_semaphore(&cases[1], semaphore, 1);
+    chosen[0] = select_of(cases, 2, PAWL_NEVER, &answer[0]);
+}
+
+static void release_meets_select_of_more_or_less(void)
+{
+    create_channels(1);
+    create_others(0);
+    run_two(wait_for_two_or_one, release_one);
+    MODEL_ASSERT(chosen[0] == 1 && answer[0] == 0 && pawl_semaphore_available(semaphore) == 0);
+    tear_down();
+}
+
 /* A permit for a select that has been told already goes to the next, too. */
 static void release_meets_select_that_is_told(void)
 {
@@ -375,6 +394,7 @@ SCENARIO(sender_and_notify_meet_select, "an item and a permit for a select", ONL
 SCENARIO(notify_and_release_meet_select, "two permits for a select", ONLY("1", "2"))
 SCENARIO(cancel_and_close_meet_select, "two ends for a select", ONLY("0", "3"))
 SCENARIO(next_is_granted_if_select_is_told, "a select that waits for more than there is is told", .outcomes = NULL)
+SCENARIO(release_meets_select_of_more_or_less, "a permit for a select of two or one", .outcomes = NULL)
 SCENARIO(release_meets_select_that_is_told, "it is told, or has what it waits for", ONLY("0", "1"))
 SCENARIO(sender_meets_time_out, "an item as the select gives up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(notify_meets_time_out, "a permit as the select gives up", ONLY("1", "ETIMEDOUT"), .expirations = 1)
@@ -391,6 +411,7 @@ int main(int argc, char **argv)
                                                              &notify_and_release_meet_select_,
                                                              &cancel_and_close_meet_select_,
                                                              &next_is_granted_if_select_is_told_,
+                                                             &release_meets_select_of_more_or_less_,
                                                              &release_meets_select_that_is_told_,
                                                              &sender_meets_time_out_,
                                                              &notify_meets_time_out_,
