@@ -24,7 +24,7 @@ static void print_help(const struct workload *workloads)
            "\n",
            WORKERS_DEFAULT, REPS_MAX, REPS_DEFAULT);
     for (const struct workload *w = workloads; w->name != NULL; w++)
-        printf("  %-13s %s (n = %ld)\n", w->name, w->about, w->n_default);
+        printf("  %-24s %s (n = %ld)\n", w->name, w->about, w->n_default);
 }
 
 static enum arguments refuse(const char *what, const char *which)

@@ -47,6 +47,10 @@ workload_fn bench_wake_latency;
 workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire;
 workload_fn bench_sleep_idle, bench_sleep_busy;
 workload_fn bench_idle, bench_mem_task;
+workload_fn bench_pingpong, bench_channel_spsc, bench_channel_mpmc, bench_select_many, bench_broadcast_fan;
+workload_fn bench_mutex_uncontended, bench_mutex_uncontended_thread;
+workload_fn bench_mutex_contended, bench_mutex_threads;
+workload_fn bench_mutex_fair, bench_mutex_fair_threads;
 
 /* ---- args.c ---- */
 
@@ -70,7 +74,7 @@ long bench_n(const struct bench *b, long parts);
 
 int64_t bench_now(void);
 void bench_sleep_until(int64_t instant);
-void bench_spin_100us(void);
+void bench_spin(int64_t ns);
 
 /* The process's processor time, context switches and resident memory. */
 int64_t bench_cpu_ns(void);
@@ -144,6 +148,24 @@ void bench_latency_report(const struct bench *b, const struct latency *l, long n
 
 /* The line of the workload `idle`. */
 void bench_idle_report(const struct bench *b, const double *cpu_ms, const double *context_switches);
+
+/* How long acquisitions waited: by the clock, and in how many others got it meanwhile; one entry a repetition. */
+struct fairness {
+    int reps; /* with the warm-up */
+    double longest_per_mean[REPS_MAX], turns_longest_per_mean[REPS_MAX], mean_us[REPS_MAX], max_us[REPS_MAX];
+};
+
+struct waits {
+    long count;
+    int64_t sum_ns, max_ns;
+    int64_t sum_turns, max_turns;
+};
+
+/* Takes in a repetition's waits. The first repetition is the warm-up and is forgotten. */
+void bench_fairness_add(struct fairness *f, const struct waits *waits);
+
+/* A line with the medians over the repetitions, and the longest wait of all. */
+void bench_fairness_report(const struct bench *b, const struct fairness *f, long n);
 
 /* The line of a workload that is not here. */
 void bench_skip_report(const char *workload, const char *why);

@@ -126,7 +126,7 @@ static void *burn(void *arg)
 {
     _Atomic bool *stop = arg;
     while (!atomic_load_explicit(stop, memory_order_relaxed)) {
-        bench_spin_100us();
+        bench_spin(100 * NS_PER_US);
         MUST(pawl_yield());
     }
     return NULL;

@@ -18,6 +18,17 @@ static const struct workload workloads[] = {
     {"sleep_busy", "the same beside 2 busy tasks a worker", bench_sleep_busy, 10000},
     {"idle", "n timers pend and nothing else happens for 3 s", bench_idle, 100000},
     {"mem_task", "n tasks wait; resident memory of each", bench_mem_task, 200000},
+    {"pingpong", "64 pairs make n round trips over channels of capacity 1", bench_pingpong, 640000},
+    {"channel_spsc", "n items from one task to another", bench_channel_spsc, 2000000},
+    {"channel_mpmc", "n items from 4 tasks to 4 others", bench_channel_mpmc, 2000000},
+    {"select_many", "a task selects n items from the channels of 8 others", bench_select_many, 1000000},
+    {"broadcast_fan", "a task broadcasts to 16 others, n deliveries in all", bench_broadcast_fan, 1600000},
+    {"mutex_uncontended", "a task locks and unlocks a mutex n times", bench_mutex_uncontended, 10000000},
+    {"mutex_uncontended_thread", "the same on a plain thread", bench_mutex_uncontended_thread, 10000000},
+    {"mutex_contended", "64 tasks lock and unlock one mutex, n times in all", bench_mutex_contended, 1000000},
+    {"mutex_threads", "the same on 64 plain threads", bench_mutex_threads, 200000},
+    {"mutex_fair", "64 tasks hold a mutex for 10 us, n times in all", bench_mutex_fair, 12800},
+    {"mutex_fair_threads", "the same on 64 plain threads", bench_mutex_fair_threads, 12800},
     {NULL, NULL, NULL, 0},
 };
 

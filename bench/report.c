@@ -133,3 +133,27 @@ void bench_latency_report(const struct bench *b, const struct latency *l, long n
     print_values("cpu_mss", l->cpu_ms, count);
     printf("}\n");
 }
+
+void bench_fairness_add(struct fairness *f, const struct waits *waits)
+{
+    int r = f->reps++ - 1;
+    if (r < 0)
+        return;
+    double mean_ns = (double)waits->sum_ns / (double)waits->count;
+    f->longest_per_mean[r] = (double)waits->max_ns / mean_ns;
+    f->turns_longest_per_mean[r] = (double)waits->max_turns * (double)waits->count / (double)waits->sum_turns;
+    f->mean_us[r] = mean_ns / NS_PER_US;
+    f->max_us[r] = (double)waits->max_ns / NS_PER_US;
+}
+
+void bench_fairness_report(const struct bench *b, const struct fairness *f, long n)
+{
+    int count = f->reps - 1;
+    print_head(b, n, "longest_per_mean");
+    print_values("values", f->longest_per_mean, count);
+    print_figure("median", median(f->longest_per_mean, count));
+    print_figure("turns", median(f->turns_longest_per_mean, count));
+    print_figure("mean_us", median(f->mean_us, count));
+    print_figure("max_us", maximum(f->max_us, count));
+    printf("}\n");
+}

@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SPIN_NS (100 * NS_PER_US)
-
 /* ---- failing ---- */
 
 _Noreturn void bench_fail(const char *format, ...)
@@ -61,9 +59,9 @@ void bench_sleep_until(int64_t instant)
         continue;
 }
 
-void bench_spin_100us(void)
+void bench_spin(int64_t ns)
 {
-    int64_t end = bench_now() + SPIN_NS;
+    int64_t end = bench_now() + ns;
     while (bench_now() < end)
         continue;
 }

@@ -15,35 +15,75 @@
 #define PAWL_ASAN 1
 #endif
 
-/* Boost.Context's C interface, which its C++ headers declare. */
+/* Where the stack that was left goes on, and what it passed. */
 struct transfer {
-    void *from; /* where the stack that was left goes on */
+    void *from;
     void *data;
 };
+
+/* Our own switch: what must survive is saved by the compiler, around instructions that say what they destroy. It
+ * neither calls nor returns, so where both stacks were left at the same place, as they usually were, the processor
+ * predicts the returns to their callers. Shadow stacks, which know of one stack's returns only, and the sanitizers have
+ * Boost's. */
+#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2)) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
+
+/* Suspended, a stack ends in the address at which it goes on; there rax is `from` and rdx `data` of who jumps to it. */
+static inline __attribute__((always_inline)) struct transfer jump(void *to, void *data)
+{
+    struct transfer transfer;
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* over the red zone */
+                     "pushq %%rbp\n\t"
+                     "pushq %%rbx\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "movq %%rsp, %%rax\n\t"
+                     "movq %%rdi, %%rsp\n\t"
+                     "popq %%rcx\n\t"
+                     "jmp *%%rcx\n"
+                     "1:\n\t"
+                     "popq %%rbx\n\t"
+                     "popq %%rbp\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     : "=&a"(transfer.from), "=d"(transfer.data), "+D"(to)
+                     : "d"(data)
+                     : "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+                       "xmm14", "xmm15", "memory", "cc");
+    return transfer;
+}
+
+/* The bottom of a stack: has no caller, and passes rax and rdx on. */
+void pawl__context_bottom(void);
+__asm__(".text\n"
+        ".globl pawl__context_bottom\n"
+        ".hidden pawl__context_bottom\n"
+        ".type pawl__context_bottom, @function\n"
+        "pawl__context_bottom:\n"
+        "    .cfi_startproc\n"
+        "    .cfi_undefined rip\n"
+        "    movq %rax, %rdi\n"
+        "    movq %rdx, %rsi\n"
+        "    xorl %ebp, %ebp\n"
+        "    popq %rax\n"
+        "    call *%rax\n"
+        "    hlt\n"
+        "    .cfi_endproc\n"
+        ".size pawl__context_bottom, . - pawl__context_bottom\n");
+
+static void *make(char *top, size_t size, void (*fn)(struct transfer))
+{
+    (void)size;
+    uintptr_t *stack = (uintptr_t *)(void *)(top - ((uintptr_t)top & 15));
+    *--stack = (uintptr_t)fn; /* called with the stack aligned to 16 */
+    *--stack = (uintptr_t)pawl__context_bottom;
+    return stack;
+}
+#else
+/* Boost.Context's C interface, which its C++ headers declare. It keeps floating-point control words, too. */
 struct transfer jump_fcontext(void *to, void *data);
 void *make_fcontext(void *top, size_t size, void (*fn)(struct transfer));
-
-/* jump_fcontext is called, but arrives by a jump, which puts the processor's prediction of returns out of step: each
- * return to the callers on the stack that goes on is then a misprediction. This one arrives by a return.
- * (Not with a shadow stack, which knows of one return only.) */
-#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2))
-struct transfer pawl__context_jump(void *to, void *data);
-__asm__(".text\n"
-        ".globl pawl__context_jump\n"
-        ".hidden pawl__context_jump\n"
-        ".type pawl__context_jump, @function\n"
-        "pawl__context_jump:\n"
-        "    .cfi_startproc\n"
-        "    leaq 1f(%rip), %rax\n"
-        "    pushq %rax\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    jmp jump_fcontext@PLT\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "1:  ret\n"
-        "    .cfi_endproc\n"
-        ".size pawl__context_jump, . - pawl__context_jump\n");
-#else
-#define pawl__context_jump jump_fcontext
+#define jump jump_fcontext
+#define make make_fcontext
 #endif
 
 #ifdef PAWL_TSAN
@@ -144,7 +184,7 @@ void pawl__context_prepare(struct context *context, context_fn *fn, void *arg)
     context->arg = arg;
     /* frames of the last task on it never returned: their poison is stale */
     __asan_unpoison_memory_region(context->bottom, context->size);
-    context->suspended = make_fcontext(context->bottom + context->size, context->size, entry);
+    context->suspended = make(context->bottom + context->size, context->size, entry);
 }
 
 void pawl__context_switch(struct context *from, struct context *to, bool for_good)
@@ -153,6 +193,6 @@ void pawl__context_switch(struct context *from, struct context *to, bool for_goo
     /* for good: no place to save the fake stack, so that it is freed */
     __sanitizer_start_switch_fiber(for_good ? NULL : &from->shadow.fake_stack, to->bottom, to->size);
     shadow_switch(from, to);
-    struct transfer transfer = pawl__context_jump(to->suspended, to);
+    struct transfer transfer = jump(to->suspended, to);
     arrive(from, transfer.from, from->shadow.fake_stack);
 }

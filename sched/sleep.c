@@ -29,31 +29,14 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     return task == NULL ? 0 : pawl__cut_short(task, pawl__interruption(task));
 }
 
-/* The usual case: a task that may suspend, in no pawl_timeout, and nothing has been cancelled. */
-static bool nothing_to_ask(const struct current *current, const struct pawl_task *task)
-{
-    return task != NULL && !current->in_poll && task->timeout == NULL && *current->runtime->parent != 0 &&
-           runtime_phase(current->runtime) < PHASE_CANCELLING && !task_is_cancelled(task);
-}
-
-static __attribute__((noinline)) int enter_slowly(struct current *current)
+int pawl__await_enter_slowly(struct current *current)
 {
     struct pawl_task *task = current->task;
-    int error = nothing_to_ask(current, task) ? 0 : pawl__await_allowed(current->runtime);
+    int error = usual_to_wait(current) ? 0 : pawl__await_allowed(current->runtime);
     if (error != 0 || task == NULL || current->worker->budget > 0)
         return error;
     pawl__task_yield(task);
     return pawl__cut_short(task, pawl__interruption(task));
-}
-
-int pawl__await_enter(void)
-{
-    struct current *current = pawl__current();
-    if (current == NULL)
-        return 0;
-    if (PAWL_LIKELY(nothing_to_ask(current, current->task) && --current->worker->budget > 0))
-        return 0;
-    return enter_slowly(current);
 }
 
 void pawl__spend_budget(void)
@@ -111,7 +94,8 @@ static bool never_done(struct pawl_task *task, void *context)
 
 static int sleep_thread(uint64_t deadline_ns)
 {
-    struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000), .tv_nsec = (long)(deadline_ns % 1000000000)};
+    struct timespec deadline = {.tv_sec = (time_t)(deadline_ns / 1000000000),
+                                .tv_nsec = (long)(deadline_ns % 1000000000)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == EINTR) {
     }
     return 0;
@@ -155,7 +139,7 @@ int pawl_suspend_until(uint64_t deadline_ns)
     struct pawl_task *task = current->task;
     int error = runtime_usable(task->runtime);
     if (error == 0)
-        error = pawl__interruption(task);
+        error = pawl__cut_short(task, pawl__interruption(task));
     if (error != 0)
         return error;
     if (take_permit(task, NULL)) {

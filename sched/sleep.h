@@ -2,6 +2,7 @@
 #ifndef PAWL_SCHED_SLEEP_H
 #define PAWL_SCHED_SLEEP_H
 
+#include "base/noise.h"
 #include "sched/runtime.h"
 
 /* Has the calling task, or its runtime everything, been cancelled? -ESHUTDOWN, -ECANCELED, or 0. */
@@ -30,13 +31,43 @@ int pawl__cut_short(struct pawl_task *task, int error);
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
 
+/* pawl__waiter_wait without any deadline, for a task: how most waits are. */
+static inline int wait_without_deadline(struct waiter *waiter, bool interruptible)
+{
+    struct pawl_task *task = waiter->task;
+    while (waiter_outcome(waiter) == OUTCOME_NONE) {
+        int error = interruptible ? task_cancellation(task) : 0;
+        if (error != 0)
+            return error;
+        noise_point("task.state.not_done");
+        pawl__task_suspend(task);
+    }
+    return 0;
+}
+
 /* May the caller wait for something of this runtime's? -EDEADLK from a timer callback or a poll; a task's pending
  * interruption, as by pawl__cut_short; -EPERM after fork. */
 int pawl__await_allowed(const struct pawl_runtime *rt);
 
+int pawl__await_enter_slowly(struct current *current);
+
+/* The usual case: a task that may suspend, in no pawl_timeout, and nothing has been cancelled. */
+static inline bool usual_to_wait(const struct current *current)
+{
+    const struct pawl_task *task = current->task;
+    return task != NULL && !current->in_poll && task->timeout == NULL && *current->runtime->parent != 0 &&
+           runtime_phase(current->runtime) < PHASE_CANCELLING && !task_is_cancelled(task);
+}
+
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it
  * yields, so that a task whose calls never have to wait does not keep the others waiting. */
-int pawl__await_enter(void);
+static inline int await_enter(void)
+{
+    struct current *current = pawl__current();
+    if (current == NULL || PAWL_LIKELY(usual_to_wait(current) && --current->worker->budget > 0))
+        return 0;
+    return pawl__await_enter_slowly(current);
+}
 
 /* To be called where a suspending call finds no need to suspend: now and then it yields all the same, so that a task
  * that is always ready does not keep the others waiting. */

@@ -81,6 +81,12 @@ static inline bool task_is_stackless(const struct pawl_task *task)
     return task->stack == TASK_STACKLESS;
 }
 
+/* Is there something on its stack to go on with? */
+static inline bool task_has_run(const struct pawl_task *task)
+{
+    return (uintptr_t)task->stack > (uintptr_t)TASK_STACKLESS && task->stack->context.suspended != NULL;
+}
+
 static inline enum task_life task_life(const struct pawl_task *task)
 {
     /* edge task.state, acquire: who sees FINISHED sees the result */

@@ -26,27 +26,13 @@ static bool has_outcome(struct pawl_task *task, void *waiter)
     return waiter_outcome(waiter) != OUTCOME_NONE;
 }
 
-/* pawl__suspend_while_not without any deadline, which is how most waits are. */
-static int wait_for_good(struct waiter *waiter, bool interruptible)
-{
-    struct pawl_task *task = waiter->task;
-    while (waiter_outcome(waiter) == OUTCOME_NONE) {
-        int error = interruptible ? task_cancellation(task) : 0;
-        if (error != 0)
-            return error;
-        noise_point("task.state.not_done");
-        pawl__task_suspend(task);
-    }
-    return 0;
-}
-
 int pawl__waiter_wait(struct waiter *waiter, uint64_t deadline_ns, bool interruptible)
 {
     struct pawl_task *task = waiter->task;
     if (task == NULL)
         return wait_as_thread(waiter, deadline_ns);
     if (deadline_ns == PAWL_NEVER && (!interruptible || task->timeout == NULL))
-        return wait_for_good(waiter, interruptible);
+        return wait_without_deadline(waiter, interruptible);
     return pawl__suspend_while_not(task, has_outcome, waiter, deadline_ns, interruptible);
 }
 
@@ -70,12 +56,4 @@ void pawl__waiter_grant(struct waiter *waiter, int outcome)
         return;
     }
     pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
-}
-
-void pawl__waiters_grant(struct claimed *claimed, int outcome)
-{
-    for (struct waiter *waiter = claimed->first, *next; waiter != NULL; waiter = next) {
-        next = waiter->next; /* before it is gone */
-        pawl__waiter_grant(waiter, outcome);
-    }
 }

@@ -119,6 +119,12 @@ static inline void waiters_take_all(struct list *waiters, struct claimed *claime
         claimed_add(claimed, waiter);
 }
 
-void pawl__waiters_grant(struct claimed *claimed, int outcome);
+static inline void waiters_grant(const struct claimed *claimed, int outcome)
+{
+    for (struct waiter *waiter = claimed->first, *next; waiter != NULL; waiter = next) {
+        next = waiter->next; /* before it is gone */
+        pawl__waiter_grant(waiter, outcome);
+    }
+}
 
 #endif

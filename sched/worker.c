@@ -193,23 +193,35 @@ static void begin(struct worker *worker, struct pawl_task *task)
     worker->handed = NULL;
 }
 
+static void queue_again(struct worker *worker, struct pawl_task *task)
+{
+    pawl__schedule(worker->runtime, worker, task);
+    share(worker);
+}
+
+static __attribute__((noinline)) void see_off_for_good(struct worker *worker, struct pawl_task *task)
+{
+    struct stack *stack = task->stack;
+    finish(worker, task);
+    stack_put(&worker->runtime->stacks, &worker->stacks, stack);
+}
+
 /* Sees off the task that has left its stack for the one we are on, if it was a task: only now may others have it. */
-static void see_off(struct worker *worker)
+static inline void see_off(struct worker *worker)
 {
     struct pawl_task *task = worker->current.task;
     if (task == NULL)
         return;
     noise_point("task.state.left");
     worker->current.task = NULL;
-    if (worker->leave == LEAVE_FINISHED) {
-        struct stack *stack = task->stack;
-        finish(worker, task);
-        stack_put(&worker->runtime->stacks, &worker->stacks, stack);
-    } else if (worker->leave == LEAVE_YIELDED || task_suspend(task)) {
-        if (worker->leave == LEAVE_YIELDED)
-            task_yield(task);
-        pawl__schedule(worker->runtime, worker, task);
-        share(worker);
+    if (PAWL_LIKELY(worker->leave == LEAVE_SUSPENDED)) {
+        if (PAWL_UNLIKELY(task_suspend(task)))
+            queue_again(worker, task);
+    } else if (worker->leave == LEAVE_YIELDED) {
+        task_yield(task);
+        queue_again(worker, task);
+    } else {
+        see_off_for_good(worker, task);
     }
 }
 
@@ -226,8 +238,7 @@ static void run_poll(struct worker *worker, struct pawl_task *task)
         stack_dismiss(&worker->runtime->stacks);
         conclude(worker, task);
     } else if (task_suspend(task)) {
-        pawl__schedule(worker->runtime, worker, task);
-        share(worker);
+        queue_again(worker, task);
     }
 }
 
@@ -239,10 +250,26 @@ static void arrive(void)
     begin(worker, worker->handed);
 }
 
-static struct pawl_task *next_own_task(struct worker *worker);
+static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker *worker)
+{
+    worker->slot_runs = 0;
+    struct pawl_task *task = pawl__queue_pop(&worker->queue);
+    return task != NULL ? task : queue_take_slot(&worker->queue);
+}
+
+/* The slot first, but not for ever. */
+static inline struct pawl_task *next_own_task(struct worker *worker)
+{
+    struct pawl_task *task;
+    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = queue_take_slot(&worker->queue)) != NULL) {
+        worker->slot_runs++;
+        return task;
+    }
+    return next_from_ring(worker);
+}
 
 /* Handed: the next own task, if home has nothing to do before it. */
-static struct pawl_task *hand_next(struct worker *worker)
+static inline struct pawl_task *hand_next(struct worker *worker)
 {
     if (worker->until_clock == 1 || worker->until_inject == 1)
         return NULL;
@@ -254,7 +281,14 @@ static struct pawl_task *hand_next(struct worker *worker)
     return worker->handed;
 }
 
-static bool ready_stack(struct worker *worker, struct pawl_task *task);
+static bool take_stack(struct worker *worker, struct pawl_task *task);
+
+/* At its first run it takes the stack that spawn reserved. false: it is stackless, or the kernel has no memory for it
+ * now. */
+static inline bool ready_stack(struct worker *worker, struct pawl_task *task)
+{
+    return PAWL_LIKELY(task_has_run(task)) || take_stack(worker, task);
+}
 
 /* Leaves the task's stack for that of the next one, which was handed, or for home, which sees to the rest. */
 static void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task, enum leave why)
@@ -308,16 +342,12 @@ static void stack_main(void *unused)
     }
 }
 
-/* At its first run it takes the stack that spawn reserved. false: it is stackless, or the kernel has no memory for it
- * now. */
-static bool ready_stack(struct worker *worker, struct pawl_task *task)
+static __attribute__((noinline)) bool take_stack(struct worker *worker, struct pawl_task *task)
 {
     if (task_is_stackless(task))
         return false;
     if (task->stack == NULL)
         task->stack = stack_take(&worker->runtime->stacks, &worker->stacks);
-    else if (task->stack->context.suspended != NULL)
-        return true;
     if (task->stack == NULL)
         return false;
     pawl__context_prepare(&task->stack->context, stack_main, NULL);
@@ -383,19 +413,6 @@ static struct pawl_task *take_from_outside(struct worker *worker)
 {
     struct pawl_task *task = take_inbox(worker);
     return task != NULL ? task : pawl__worker_take_injected(worker);
-}
-
-/* The slot first, but not for ever. */
-static struct pawl_task *next_own_task(struct worker *worker)
-{
-    struct pawl_task *task;
-    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = queue_take_slot(&worker->queue)) != NULL) {
-        worker->slot_runs++;
-        return task;
-    }
-    worker->slot_runs = 0;
-    task = pawl__queue_pop(&worker->queue);
-    return task != NULL ? task : queue_take_slot(&worker->queue);
 }
 
 /* Own tasks first; those from outside when there are none, and now and then before them. */

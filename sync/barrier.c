@@ -78,7 +78,7 @@ int pawl_barrier_wait_until(struct pawl_barrier *b, uint64_t deadline_ns)
 {
     struct barrier *barrier = private_of(b);
     int error = check(barrier);
-    if (error != 0 || (error = pawl__await_enter()) != 0)
+    if (error != 0 || (error = await_enter()) != 0)
         return error;
     struct wait wait = arrival(barrier);
     return pawl__wait(&wait, deadline_ns);

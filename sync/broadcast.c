@@ -94,7 +94,7 @@ static bool close_broadcast(struct pawl_broadcast *b)
     waiters_take_all(&b->waiters, &claimed);
     lock_release(&b->lock);
     bool awaited = claimed.first != NULL;
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
     return awaited;
 }
 
@@ -142,7 +142,7 @@ int pawl_broadcast_send(struct pawl_broadcast *b, const void *item)
         hand_to_all(b, item, &claimed);
     }
     lock_release(&b->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
     return error;
 }
 
@@ -159,7 +159,7 @@ int pawl_broadcast_subscribe(struct pawl_broadcast *b, struct pawl_broadcast_rec
 
 int pawl_broadcast_receive_until(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed, uint64_t deadline_ns)
 {
-    int error = r == NULL || item == NULL ? -EINVAL : pawl__await_enter();
+    int error = r == NULL || item == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = wait_for_item(private_of(r), item, missed);

@@ -20,23 +20,30 @@ struct pawl_channel {
 
 /* ---- sending ---- */
 
-static int attempt_send(struct wait *wait, struct claimed *claimed)
+/* Under the lock: 0, -EPIPE, -EAGAIN, or WAIT_PREPARE. *receiver: has the item, and is to be granted; or NULL. */
+static inline int send_locked(struct pawl_channel *c, const void *item, struct waiter **receiver)
 {
-    struct pawl_channel *c = wait->object;
-    struct waiter *receiver;
-    if (c->closed)
-        return -EPIPE;
-    if ((receiver = waiters_take(&c->receivers)) != NULL) {
-        item_copy(wait_of(receiver)->item, wait->item, c->items.item_size);
-        claimed_add(claimed, receiver);
+    if ((*receiver = waiters_take(&c->receivers)) != NULL) { /* so it is not closed */
+        item_copy(wait_of(*receiver)->item, item, c->items.item_size);
         return 0;
     }
+    if (c->closed)
+        return -EPIPE;
     if (items_full(&c->items))
         return -EAGAIN;
     if (PAWL_UNLIKELY(pawl__items_need_block(&c->items)))
         return WAIT_PREPARE;
-    items_put(&c->items, wait->item);
+    items_put(&c->items, item);
     return 0;
+}
+
+static int attempt_send(struct wait *wait, struct claimed *claimed)
+{
+    struct waiter *receiver;
+    int result = send_locked(wait->object, wait->item, &receiver);
+    if (receiver != NULL)
+        claimed_add(claimed, receiver);
+    return result;
 }
 
 static int queue_sender(struct wait *wait, struct claimed *claimed)
@@ -68,24 +75,30 @@ struct wait pawl__channel_send_wait(struct pawl_channel *c, const void *item)
 
 /* ---- receiving ---- */
 
-static int attempt_receive(struct wait *wait, struct claimed *claimed)
+/* Under the lock: 0, -EPIPE or -EAGAIN. *sender: its item has been taken, and it is to be granted; or NULL. */
+static inline int receive_locked(struct pawl_channel *c, void *item, struct waiter **sender)
 {
-    struct pawl_channel *c = wait->object;
-    struct waiter *sender;
+    *sender = waiters_take(&c->senders);
     if (c->items.count > 0) {
-        items_take(&c->items, wait->item);
-        if ((sender = waiters_take(&c->senders)) != NULL) {
-            items_put(&c->items, wait_of(sender)->item);
-            claimed_add(claimed, sender);
-        }
+        items_take(&c->items, item);
+        if (*sender != NULL)
+            items_put(&c->items, wait_of(*sender)->item);
         return 0;
     }
-    if ((sender = waiters_take(&c->senders)) != NULL) { /* a rendezvous */
-        item_copy(wait->item, wait_of(sender)->item, c->items.item_size);
-        claimed_add(claimed, sender);
+    if (*sender != NULL) { /* a rendezvous */
+        item_copy(item, wait_of(*sender)->item, c->items.item_size);
         return 0;
     }
     return c->closed ? -EPIPE : -EAGAIN;
+}
+
+static int attempt_receive(struct wait *wait, struct claimed *claimed)
+{
+    struct waiter *sender;
+    int result = receive_locked(wait->object, wait->item, &sender);
+    if (sender != NULL)
+        claimed_add(claimed, sender);
+    return result;
 }
 
 static int queue_receiver(struct wait *wait, struct claimed *claimed)
@@ -127,7 +140,7 @@ static bool close_channel(struct pawl_channel *c)
     waiters_take_all(&c->senders, &claimed);
     lock_release(&c->lock);
     bool awaited = claimed.first != NULL;
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
     return awaited;
 }
 
@@ -142,25 +155,62 @@ void pawl_channel_destroy(struct pawl_channel *c)
     free(c);
 }
 
-/* The hot path of both directions: no more is written than is needed. */
-static inline __attribute__((always_inline)) int wait_until(struct pawl_channel *c, const struct wait_kind *kind,
-                                                            void *item, uint64_t deadline_ns)
+/* The hot paths: as pawl__wait_begin with the kinds above, but a wait is set up only when there is need to wait. */
+static int queue_locked(struct wait *wait, const struct wait_kind *kind, struct pawl_channel *c, void *item,
+                        struct list *waiters)
 {
-    int result = c == NULL || item == NULL ? -EINVAL : pawl__await_enter();
-    if (result != 0)
-        return result;
-    struct wait wait;
-    wait.kind = kind;
-    wait.lock = &c->lock;
-    wait.object = c;
-    wait.item = item;
-    result = wait_begin_as(&wait, kind, true);
-    return result == WAIT_QUEUED ? pawl__wait_end(&wait, deadline_ns) : result;
+    wait->kind = kind;
+    wait->lock = &c->lock;
+    wait->object = c;
+    wait->item = item;
+    pawl__waiter_init(&wait->waiter);
+    return wait_queue(wait, waiters);
+}
+
+static inline int begin_send(struct pawl_channel *c, const void *item, struct wait *wait)
+{
+    struct waiter *receiver;
+    lock_acquire(&c->lock);
+    int result = send_locked(c, item, &receiver);
+    if (result == -EAGAIN)
+        result = queue_locked(wait, &send_kind, c, (void *)(uintptr_t)item, &c->senders);
+    lock_release(&c->lock);
+    noise_point("channel.begun");
+    if (receiver != NULL)
+        pawl__waiter_grant(receiver, OUTCOME_GRANTED);
+    return result;
+}
+
+static inline int begin_receive(struct pawl_channel *c, void *item, struct wait *wait)
+{
+    struct waiter *sender;
+    lock_acquire(&c->lock);
+    int result = receive_locked(c, item, &sender);
+    if (result == -EAGAIN)
+        result = queue_locked(wait, &receive_kind, c, item, &c->receivers);
+    lock_release(&c->lock);
+    noise_point("channel.begun");
+    if (sender != NULL)
+        pawl__waiter_grant(sender, OUTCOME_GRANTED);
+    return result;
+}
+
+static __attribute__((noinline)) int send_prepared(struct pawl_channel *c, const void *item)
+{
+    struct wait wait = pawl__channel_send_wait(c, item);
+    return pawl__wait_begin(&wait); /* unbounded: never queued */
 }
 
 int pawl_channel_send_until(struct pawl_channel *c, const void *item, uint64_t deadline_ns)
 {
-    return wait_until(c, &send_kind, (void *)(uintptr_t)item, deadline_ns);
+    struct wait wait;
+    int result = c == NULL || item == NULL ? -EINVAL : await_enter();
+    if (result != 0)
+        return result;
+    result = begin_send(c, item, &wait);
+    if (PAWL_LIKELY(result <= 0))
+        return result;
+    return result == WAIT_QUEUED ? pawl__wait_end(&wait, deadline_ns) : send_prepared(c, item);
 }
 
 int pawl_channel_send(struct pawl_channel *c, const void *item)
@@ -188,7 +238,12 @@ int pawl_channel_try_send(struct pawl_channel *c, const void *item)
 
 int pawl_channel_receive_until(struct pawl_channel *c, void *item, uint64_t deadline_ns)
 {
-    return wait_until(c, &receive_kind, item, deadline_ns);
+    struct wait wait;
+    int result = c == NULL || item == NULL ? -EINVAL : await_enter();
+    if (result != 0)
+        return result;
+    result = begin_receive(c, item, &wait);
+    return result == WAIT_QUEUED ? pawl__wait_end(&wait, deadline_ns) : result;
 }
 
 int pawl_channel_receive(struct pawl_channel *c, void *item)

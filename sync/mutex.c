@@ -53,7 +53,7 @@ int pawl_mutex_fini(struct pawl_mutex *m)
 int pawl_mutex_lock_until(struct pawl_mutex *m, uint64_t deadline_ns)
 {
     struct mutex *mutex = private_of(m);
-    int error = m == NULL ? -EINVAL : pawl__await_enter();
+    int error = m == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     if (PAWL_LIKELY(permits_try(&mutex->permits, 1)))
@@ -152,7 +152,7 @@ int pawl_condition_wait_until(struct pawl_condition *c, struct pawl_mutex *m, ui
     if (c == NULL || m == NULL)
         return -EINVAL;
     struct mutex *mutex = private_of(m);
-    int error = pawl__await_enter();
+    int error = await_enter();
     if (error == 0 && !mine(mutex))
         error = -EPERM;
     if (error != 0)
@@ -171,31 +171,73 @@ int pawl_condition_wait(struct pawl_condition *c, struct pawl_mutex *m)
     return pawl_condition_wait_until(c, m, PAWL_NEVER);
 }
 
-/* The second step of the poll form: its wait is for the mutex, and `item` is what the first step came to. */
+/* The second step of the poll form is for the mutex. `item` is what the first step came to: an errno or an outcome;
+ * `extra` is the condition variable: a signal to one that was received and then given up goes to the next. */
+static bool signalled(const struct wait *wait)
+{
+    return (intptr_t)wait->item == OUTCOME_GRANTED;
+}
+
+static int status_of(int came_to)
+{
+    return came_to < 0 ? came_to : 0;
+}
+
+/* Under the mutex's inner lock; that of the condition variable nests in it, here only. */
+static void relock_withdrawn(struct wait *wait, struct claimed *claimed)
+{
+    pawl__permits_withdrawn(wait, claimed);
+    struct waiter *next = signalled(wait) ? pawl__permits_take_first(wait->extra) : NULL;
+    if (next != NULL)
+        claimed_add(claimed, next);
+}
+
+static void relock_pass_on(struct wait *wait)
+{
+    pawl__permits_pass_on(wait);
+    if (signalled(wait))
+        pawl__permits_tell_one(wait->extra, false);
+}
+
+static const struct wait_kind relock_kind = {
+    .attempt = pawl__permits_attempt,
+    .queue = pawl__permits_queue,
+    .withdrawn = relock_withdrawn,
+    .pass_on = relock_pass_on,
+};
+
+static struct wait wait_to_relock(struct mutex *mutex, struct permits *waiters, int came_to)
+{
+    struct wait wait = permits_wait(&mutex->permits, 1);
+    wait.kind = &relock_kind;
+    wait.item = (void *)(intptr_t)came_to;
+    wait.extra = waiters;
+    return wait;
+}
+
 static enum pawl_poll poll_lock_again(struct mutex *mutex, struct wait *wait, int *status)
 {
-    struct wait request = permits_wait(&mutex->permits, 1);
     int came_to = (int)(intptr_t)wait->item;
+    struct wait request = wait_to_relock(mutex, wait->extra, came_to);
     if (pawl__wait_poll_again(wait, &request, status) == PAWL_PENDING)
         return PAWL_PENDING;
     if (*status == 0) {
         own(mutex);
-        *status = came_to;
+        *status = status_of(came_to);
     } else if (*status != -EINVAL) {
         *status = -ENOLCK;
     }
     return PAWL_READY;
 }
 
-static enum pawl_poll poll_lock(struct mutex *mutex, struct wait *wait, int *status)
+static enum pawl_poll poll_lock(struct mutex *mutex, struct permits *waiters, struct wait *wait, int *status)
 {
-    struct wait request = permits_wait(&mutex->permits, 1);
-    request.item = (void *)(intptr_t)*status;
-    int came_to = *status;
+    int came_to = *status != 0 ? *status : waiter_outcome(&wait->waiter);
+    struct wait request = wait_to_relock(mutex, waiters, came_to);
     if (pawl__wait_poll_first(wait, &request, status) == PAWL_PENDING)
         return poll_lock_again(mutex, wait, status); /* the last poll does not wait */
     own(mutex);
-    *status = came_to;
+    *status = status_of(came_to);
     return PAWL_READY;
 }
 
@@ -207,7 +249,7 @@ enum pawl_poll pawl_condition_wait_poll(struct pawl_condition *c, struct pawl_mu
         return PAWL_READY;
     struct mutex *mutex = private_of(m);
     struct wait *wait = wait_private(public), request = wait_for_signal(waiters_of(c));
-    if (wait->kind == &pawl__permits_kind)
+    if (wait->kind == &relock_kind)
         return poll_lock_again(mutex, wait, status);
     if (wait->kind == NULL) {
         *status = pawl__poll_allowed(cx);
@@ -221,7 +263,7 @@ enum pawl_poll pawl_condition_wait_poll(struct pawl_condition *c, struct pawl_mu
     }
     if (pawl__wait_poll_again(wait, &request, status) == PAWL_PENDING)
         return PAWL_PENDING;
-    return *status == -EINVAL ? PAWL_READY : poll_lock(mutex, wait, status);
+    return *status == -EINVAL ? PAWL_READY : poll_lock(mutex, waiters_of(c), wait, status);
 }
 
 void pawl_condition_signal(struct pawl_condition *c)

@@ -47,7 +47,7 @@ int pawl_notify_fini(struct pawl_notify *n)
 
 int pawl_notify_wait_until(struct pawl_notify *n, uint64_t deadline_ns)
 {
-    int error = n == NULL ? -EINVAL : pawl__await_enter();
+    int error = n == NULL ? -EINVAL : await_enter();
     if (error != 0 || permits_try(private_of(n), 1))
         return error;
     struct wait wait = pawl__notify_wait(n);

@@ -53,7 +53,7 @@ int pawl_once_call_until(struct pawl_once *public, pawl_once_fn *fn, void *arg, 
     if (public == NULL || fn == NULL)
         return -EINVAL;
     if (is_done(once))
-        return pawl__await_enter();
+        return await_enter();
     int error = pawl_mutex_lock_until(&once->mutex, deadline_ns);
     return error != 0 ? error : run_unless_done(once, fn, arg);
 }

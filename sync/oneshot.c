@@ -104,7 +104,7 @@ int pawl_oneshot_send(struct pawl_oneshot *o, void *value)
     lock_acquire(&oneshot->lock);
     int error = send_locked(oneshot, value, &receiver, &others);
     lock_release(&oneshot->lock);
-    pawl__waiters_grant(&others, -EPIPE); /* first: the receiver may end everything */
+    waiters_grant(&others, -EPIPE); /* first: the receiver may end everything */
     if (receiver != NULL)
         pawl__waiter_grant(receiver, OUTCOME_GRANTED);
     return error;
@@ -112,7 +112,7 @@ int pawl_oneshot_send(struct pawl_oneshot *o, void *value)
 
 int pawl_oneshot_receive_until(struct pawl_oneshot *o, void **value, uint64_t deadline_ns)
 {
-    int error = o == NULL ? -EINVAL : pawl__await_enter();
+    int error = o == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = pawl__oneshot_wait(o, value);
@@ -153,5 +153,5 @@ void pawl_oneshot_close(struct pawl_oneshot *o)
         oneshot->state = ONESHOT_OVER;
     waiters_take_all(&oneshot->waiters, &claimed);
     lock_release(&oneshot->lock);
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
 }

@@ -51,7 +51,7 @@ int pawl_rwlock_fini(struct pawl_rwlock *l)
 static int lock_until(struct pawl_rwlock *l, uint32_t n, uint64_t deadline_ns)
 {
     struct rwlock *lock = private_of(l);
-    int error = l == NULL ? -EINVAL : pawl__await_enter();
+    int error = l == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     if (PAWL_LIKELY(permits_try(&lock->permits, n)))

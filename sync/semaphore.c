@@ -33,7 +33,7 @@ int pawl_semaphore_fini(struct pawl_semaphore *s)
 int pawl_semaphore_acquire_until(struct pawl_semaphore *s, uint32_t n, uint64_t deadline_ns)
 {
     int error = check(s, n);
-    if (error != 0 || (error = pawl__await_enter()) != 0)
+    if (error != 0 || (error = await_enter()) != 0)
         return error;
     return permits_try(private_of(s), n) ? 0 : pawl__permits_acquire(private_of(s), n, deadline_ns);
 }

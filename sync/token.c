@@ -135,7 +135,7 @@ void pawl_token_cancel(struct pawl_token *token)
         if ((token = rest) != NULL)
             rest = token->next;
     }
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
 }
 
 bool pawl_token_cancelled(const struct pawl_token *token)
@@ -167,7 +167,7 @@ struct wait pawl__token_wait(struct pawl_token *token)
 
 int pawl_token_wait_until(struct pawl_token *token, uint64_t deadline_ns)
 {
-    int error = token == NULL ? -EINVAL : pawl__await_enter();
+    int error = token == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = pawl__token_wait(token);

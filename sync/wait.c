@@ -8,14 +8,35 @@
 _Static_assert(sizeof(struct wait) <= sizeof(struct pawl_wait), "a wait fits into the public one");
 _Static_assert(_Alignof(struct wait) <= _Alignof(struct pawl_wait), "and is aligned in it");
 
+static int begin(struct wait *wait, bool may_queue)
+{
+    const struct wait_kind *kind = wait->kind;
+    for (;;) {
+        struct claimed claimed = {NULL, NULL};
+        lock_acquire(wait->lock);
+        int result = kind->attempt(wait, &claimed);
+        if (result == -EAGAIN && may_queue) {
+            pawl__waiter_init(&wait->waiter);
+            result = kind->queue(wait, &claimed);
+        }
+        lock_release(wait->lock);
+        noise_point("wait.begun");
+        waiters_grant(&claimed, OUTCOME_GRANTED);
+        if (PAWL_LIKELY(result != WAIT_PREPARE))
+            return result;
+        if ((result = kind->prepare(wait)) != 0)
+            return result;
+    }
+}
+
 int pawl__wait_begin(struct wait *wait)
 {
-    return wait_begin_as(wait, wait->kind, true);
+    return begin(wait, true);
 }
 
 int pawl__wait_attempt(struct wait *wait)
 {
-    return wait_begin_as(wait, wait->kind, false);
+    return begin(wait, false);
 }
 
 bool pawl__wait_withdraw(struct wait *wait)
@@ -29,7 +50,7 @@ bool pawl__wait_withdraw(struct wait *wait)
             wait->kind->withdrawn(wait, &claimed);
     }
     lock_release(wait->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
     return linked;
 }
 
@@ -39,20 +60,26 @@ static int result_of(const struct wait *wait)
     return outcome < 0 ? outcome : 0;
 }
 
-int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
+static __attribute__((noinline)) int withdraw_or_await(struct wait *wait, int error)
 {
-    int error;
-    if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
-        error = -ETIMEDOUT;
-    else
-        error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
-    noise_point("waiter.granted.ended");
-    if (error == 0)
-        return result_of(wait);
     if (pawl__wait_withdraw(wait))
         return pawl__cut_short(wait->waiter.task, error);
     pawl__waiter_wait(&wait->waiter, PAWL_NEVER, false);
     return result_of(wait);
+}
+
+int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
+{
+    const struct pawl_task *task = wait->waiter.task;
+    int error;
+    if (PAWL_LIKELY(deadline_ns == PAWL_NEVER && task != NULL && task->timeout == NULL))
+        error = wait_without_deadline(&wait->waiter, true);
+    else if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
+        error = -ETIMEDOUT;
+    else
+        error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
+    noise_point("waiter.granted.ended");
+    return PAWL_LIKELY(error == 0) ? result_of(wait) : withdraw_or_await(wait, error);
 }
 
 int pawl__wait(struct wait *wait, uint64_t deadline_ns)

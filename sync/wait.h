@@ -104,29 +104,6 @@ static inline struct wait *wait_private(struct pawl_wait *wait)
     return (struct wait *)(void *)wait;
 }
 
-/* To begin: the form for hot paths, where the compiler sees through `kind`. */
-static inline __attribute__((always_inline)) int wait_begin_as(struct wait *wait, const struct wait_kind *kind,
-                                                               bool may_queue)
-{
-    for (;;) {
-        struct claimed claimed = {NULL, NULL};
-        lock_acquire(wait->lock);
-        int result = kind->attempt(wait, &claimed);
-        if (result == -EAGAIN && may_queue) {
-            pawl__waiter_init(&wait->waiter);
-            result = kind->queue(wait, &claimed);
-        }
-        lock_release(wait->lock);
-        noise_point("wait.begun");
-        if (claimed.first != NULL)
-            pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
-        if (PAWL_LIKELY(result != WAIT_PREPARE))
-            return result;
-        if ((result = kind->prepare(wait)) != 0)
-            return result;
-    }
-}
-
 /* A queue function for a list of waiters. */
 static inline int wait_queue(struct wait *wait, struct list *waiters)
 {

@@ -66,7 +66,7 @@ static bool close_watch(struct pawl_watch *w)
     waiters_take_all(&w->waiters, &claimed);
     lock_release(&w->lock);
     bool awaited = claimed.first != NULL;
-    pawl__waiters_grant(&claimed, -EPIPE);
+    waiters_grant(&claimed, -EPIPE);
     return awaited;
 }
 
@@ -103,7 +103,7 @@ int pawl_watch_send(struct pawl_watch *w, const void *value)
         }
     }
     lock_release(&w->lock);
-    pawl__waiters_grant(&claimed, OUTCOME_GRANTED);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
     return error;
 }
 
@@ -121,7 +121,7 @@ int pawl_watch_read(struct pawl_watch *w, void *value, uint64_t *version)
 
 int pawl_watch_wait_until(struct pawl_watch *w, void *value, uint64_t *version, uint64_t deadline_ns)
 {
-    int error = w == NULL || version == NULL ? -EINVAL : pawl__await_enter();
+    int error = w == NULL || version == NULL ? -EINVAL : await_enter();
     if (error != 0)
         return error;
     struct wait wait = wait_for_version(w, value, version);

@@ -25,7 +25,8 @@ PAWL_API struct pawl_token *pawl_token_ref(struct pawl_token *token);
 /* Gives a reference up. Cancels nothing. NULL: nothing. */
 PAWL_API void pawl_token_drop(struct pawl_token *token);
 
-/* Cancels it and all below it. Twice: nothing. */
+/* Cancels it and all below it; of those that another thread is cancelling at the same time, some may be cancelled by it
+ * a moment later. Twice: nothing. */
 PAWL_API void pawl_token_cancel(struct pawl_token *token);
 
 /* false for NULL. */

@@ -157,8 +157,8 @@ static void grant_meets_next_task(void)
     tear_down();
 }
 
-/* By another worker, which takes no reference: the header may be free, or the next task's, when it comes to wake it. The
- * task is on its feet already and finds the grant by itself, or is woken by it. */
+/* By another worker, which takes no reference: the header may be free, or the next task's, when it comes to wake it.
+ * The task is on its feet already and finds the grant by itself, or is woken by it. */
 static void grant_as_worker(void *unused)
 {
     struct worker *worker = be_worker(1);

@@ -462,8 +462,8 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &wake_meets_suspend_, &two_wakes_meet_suspend_, &many_wakes_, &many_wakes_by_two_, &wake_across_workers_,
-        &wake_meets_direct_switch_, &wake_wins_, &wake_meets_cancel_, &wake_meets_deadline_, &wake_meets_deadline_elsewhere_, &drops_meet_end_,
-        &wake_meets_end_, &clone_meets_end_, &drops_meet_destroy_, &wake_meets_destroy_, &clone_meets_destroy_,
-        &last_wake_meets_destroy_, &stale_wake_meets_next_task_, NULL};
+        &wake_meets_direct_switch_, &wake_wins_, &wake_meets_cancel_, &wake_meets_deadline_,
+        &wake_meets_deadline_elsewhere_, &drops_meet_end_, &wake_meets_end_, &clone_meets_end_, &drops_meet_destroy_,
+        &wake_meets_destroy_, &clone_meets_destroy_, &last_wake_meets_destroy_, &stale_wake_meets_next_task_, NULL};
     return model_main(argc, argv, scenarios);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "kinds.h"
+#include "sync/permits.h"
 
 static PAWL_ATOMIC(uint32_t) ranks;
 
@@ -92,4 +93,25 @@ int party_join(struct party *p)
 {
     cr_assert_eq(pawl_join(p->task, NULL), 0);
     return p->status;
+}
+
+size_t permits_waiting(void *object)
+{
+    struct permits *permits = object; /* they are first in each */
+    size_t count = 0;
+    lock_acquire(&permits->lock);
+    if (!waiters_empty(&permits->waiters))
+        for (struct list_node *node = permits->waiters.head.next; node != &permits->waiters.head; node = node->next)
+            count++;
+    lock_release(&permits->lock);
+    return count;
+}
+
+void permits_await(void *object, size_t count)
+{
+    uint64_t deadline_ns = in_ns(PATIENCE_NS);
+    while (permits_waiting(object) != count) {
+        cr_assert_lt(pawl_now(NULL), deadline_ns);
+        pawl_sleep(PAWL_US(100));
+    }
 }

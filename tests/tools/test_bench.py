@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""pawl-bench and bench/compare as people run them: test_bench.py PROGRAM [unittest's arguments].
+
+Every workload runs briefly, with --check; no figure is judged.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM = ""
+COMPARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../bench/compare")
+LONG = 120  # seconds after which a run hangs; sanitizers are slow
+
+# n that suits every workload, but for those that take their time for each.
+N = 2048
+N_SLOW = {"wake_latency": 20, "sleep_idle": 200, "sleep_busy": 200, "mutex_fair": 640, "mutex_fair_threads": 640}
+
+
+def run(*command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONG)
+
+
+def workloads():
+    return run(PROGRAM, "--list").stdout.split()
+
+
+class Bench(unittest.TestCase):
+    def measured(self, workload, n, *options):
+        done = run(PROGRAM, workload, "--n", str(n), "--reps", "1", "--check", *options)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), f"{workload} {options}")
+        line = json.loads(done.stdout)
+        self.assertEqual((line["impl"], line["workload"]), ("pawl", workload))
+        self.assertTrue("median" in line or "p50" in line, line)
+        return line
+
+    def test_each_workload_ends_with_a_figure(self):
+        self.assertIn("spawn_join", workloads())
+        for workload in workloads():
+            with self.subTest(workload):
+                self.measured(workload, N_SLOW.get(workload, N))
+
+    def test_what_waits_for_other_tasks_does_so_on_any_number_of_workers(self):
+        for workload in ("pingpong", "channel_spsc", "channel_mpmc", "select_many", "broadcast_fan", "mutex_contended"):
+            for workers in ("1", "3"):
+                with self.subTest(workload, workers=workers):
+                    self.assertEqual(self.measured(workload, N, "--workers", workers)["workers"], int(workers))
+
+    def test_n_below_what_the_workload_needs_fails(self):
+        done = run(PROGRAM, "pingpong", "--n", "1")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+
+    def test_a_workload_that_is_not_here_is_skipped(self):
+        done = run(PROGRAM, "nonesuch")
+        self.assertEqual((done.returncode, "skip" in json.loads(done.stdout)), (0, True))
+
+
+class Compare(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+
+    def program(self, name, line, status=0):
+        """A program that prints the line whatever it is asked for."""
+        path = os.path.join(self.directory.name, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"#!/bin/sh\necho '{line}'\nexit {status}\n")
+        os.chmod(path, 0o755)
+        return path
+
+    def line(self, median):
+        return json.dumps({"impl": "x", "workload": "w", "unit": "ns_per_op", "median": median})
+
+    def test_a_program_is_compared_to_the_first_round_by_round(self):
+        first, slow = self.program("first", self.line(10)), self.program("slow", self.line(25))
+        done = run(COMPARE, "--json", "--rounds", "3", "--workload", "w", first, slow)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        summary = json.loads(done.stdout)
+        self.assertEqual(len(summary["rounds"]), 3)
+        self.assertEqual(summary["figures"]["median"][slow]["ratios"], {"median": 2.5, "min": 2.5, "max": 2.5})
+
+    def test_the_table_has_a_row_a_program_and_leaves_out_who_skips(self):
+        first, slow = self.program("first", self.line(10)), self.program("slow", self.line(25))
+        skips = self.program("skips", json.dumps({"impl": "y", "workload": "w", "skip": "not here"}))
+        rows = run(COMPARE, "--workload", "w", first, skips, slow).stdout.splitlines()
+        self.assertEqual([row.split()[2] for row in rows[1:]], ["first", "slow"])
+        self.assertTrue(rows[2].endswith("2.5x [2.5-2.5]"), rows[2])
+
+    def test_a_program_that_fails_is_an_error(self):
+        done = run(COMPARE, "--workload", "w", self.program("first", self.line(10)), self.program("bad", "", 1))
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("bad w", done.stderr)
+
+    def test_a_workload_that_nobody_has_is_an_error(self):
+        done = run(COMPARE, "--workload", "nonesuch", PROGRAM)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nonesuch", done.stderr)
+
+    def test_pawl_bench_can_be_compared(self):
+        done = run(COMPARE, "--json", "--rounds", "1", "--reps", "1", "--workload", "pingpong:64", PROGRAM)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    PROGRAM = sys.argv.pop(1)
+    unittest.main()
