@@ -1,7 +1,7 @@
 /* Broadcast. What is written before a send is plain. A receiver is memory of its own.
  *
  * Final states:
- *     broadcast          each receiver has had each item, or missed it and was told: in the order of the sends
+ *     each receiver      has had each item, or missed it and was told, in the order of the sends
  *     giving up          nothing is lost: the next call gets it
  *     closing            what was sent is received, then -EPIPE */
 #define _GNU_SOURCE

@@ -267,6 +267,32 @@ static void second_is_signalled_if_first_is_cancelled(void)
     tear_down();
 }
 
+/* The second half of a polled wait, which was signalled: who gives it up has the next one signalled, too. */
+static void begin_relock(int came_to)
+{
+    begin_waits(0);
+    MODEL_ASSERT(pawl_mutex_lock(mutex) == 0);
+    begin(0, wait_to_relock(private_of(mutex), waiters_of(condition), came_to));
+    begin(1, wait_for_signal(waiters_of(condition)));
+    unsigned t = model_spawn(cancel_first, NULL);
+    pawl_mutex_unlock(mutex);
+    model_join(t);
+}
+
+static void signalled_one_gives_up_the_mutex(void)
+{
+    begin_relock(OUTCOME_GRANTED);
+    MODEL_ASSERT(answer[0] == 0 && end(1, PAWL_NEVER) == 0);
+    tear_down();
+}
+
+static void one_of_all_gives_up_the_mutex(void)
+{
+    begin_relock(OUTCOME_GRANTED_TO_ALL);
+    MODEL_ASSERT(answer[0] == 0 && !is_granted(1) && cancel(1) == 0);
+    tear_down();
+}
+
 static void broadcast_then_begin(void *unused)
 {
     (void)unused;
@@ -295,6 +321,8 @@ SCENARIO(signal_meets_time_out, "a signal without the mutex to one that gives up
 SCENARIO(second_is_signalled_if_first_gives_up, "a signal to two, one of which gives up", ONLY("0", "ETIMEDOUT"),
          .expirations = 1)
 SCENARIO(second_is_signalled_if_first_is_cancelled, "a signal to two, one of which is cancelled", .outcomes = NULL)
+SCENARIO(signalled_one_gives_up_the_mutex, "one that was signalled gives up as the mutex is unlocked", .outcomes = NULL)
+SCENARIO(one_of_all_gives_up_the_mutex, "the same after a broadcast", .outcomes = NULL)
 SCENARIO(broadcast_is_not_passed_on, "a broadcast to one that is cancelled", .outcomes = NULL)
 
 int main(int argc, char **argv)
@@ -311,6 +339,8 @@ int main(int argc, char **argv)
                                                              &signal_meets_time_out_,
                                                              &second_is_signalled_if_first_gives_up_,
                                                              &second_is_signalled_if_first_is_cancelled_,
+                                                             &signalled_one_gives_up_the_mutex_,
+                                                             &one_of_all_gives_up_the_mutex_,
                                                              &broadcast_is_not_passed_on_,
                                                              NULL};
     return model_main(argc, argv, scenarios);
