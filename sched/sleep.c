@@ -139,7 +139,7 @@ int pawl_suspend_until(uint64_t deadline_ns)
     struct pawl_task *task = current->task;
     int error = runtime_usable(task->runtime);
     if (error == 0)
-        error = pawl__interruption(task);
+        error = pawl__cut_short(task, pawl__interruption(task));
     if (error != 0)
         return error;
     if (take_permit(task, NULL)) {

@@ -171,11 +171,16 @@ int pawl_condition_wait(struct pawl_condition *c, struct pawl_mutex *m)
     return pawl_condition_wait_until(c, m, PAWL_NEVER);
 }
 
-/* The second step of the poll form is for the mutex. `item` is what the first step came to, `extra` the condition
- * variable: a signal that was received and then given up goes to the next. */
+/* The second step of the poll form is for the mutex. `item` is what the first step came to: an errno or an outcome;
+ * `extra` is the condition variable: a signal to one that was received and then given up goes to the next. */
 static bool signalled(const struct wait *wait)
 {
-    return (intptr_t)wait->item == 0;
+    return (intptr_t)wait->item == OUTCOME_GRANTED;
+}
+
+static int status_of(int came_to)
+{
+    return came_to < 0 ? came_to : 0;
 }
 
 /* Under the mutex's inner lock; that of the condition variable nests in it, here only. */
@@ -218,7 +223,7 @@ static enum pawl_poll poll_lock_again(struct mutex *mutex, struct wait *wait, in
         return PAWL_PENDING;
     if (*status == 0) {
         own(mutex);
-        *status = came_to;
+        *status = status_of(came_to);
     } else if (*status != -EINVAL) {
         *status = -ENOLCK;
     }
@@ -227,12 +232,12 @@ static enum pawl_poll poll_lock_again(struct mutex *mutex, struct wait *wait, in
 
 static enum pawl_poll poll_lock(struct mutex *mutex, struct permits *waiters, struct wait *wait, int *status)
 {
-    int came_to = *status;
+    int came_to = *status != 0 ? *status : waiter_outcome(&wait->waiter);
     struct wait request = wait_to_relock(mutex, waiters, came_to);
     if (pawl__wait_poll_first(wait, &request, status) == PAWL_PENDING)
         return poll_lock_again(mutex, wait, status); /* the last poll does not wait */
     own(mutex);
-    *status = came_to;
+    *status = status_of(came_to);
     return PAWL_READY;
 }
 

@@ -34,37 +34,18 @@ static bool load_word(const struct permits *permits, uint64_t *word)
     return (*word & PERMITS_WAITERS) != 0;
 }
 
-/* Adds n and hands out. How many are left over and still to be added, since nobody waits (any more). */
-static uint32_t release_locked(struct permits *permits, uint32_t n, struct claimed *claimed)
-{
-    uint64_t word;
-    if (!load_word(permits, &word))
-        return n;
-    word = hand_out(permits, word - permits_at_most_taken(word, n) * PERMITS_ONE, claimed);
-    uint32_t left = waiters_empty(&permits->waiters) ? permits_limit(permits) - permits_taken(word) : 0;
-    store_word(permits, word + left * PERMITS_ONE);
-    return left;
-}
-
-void pawl__permits_release_slow(struct permits *permits, uint32_t n)
+bool pawl__permits_release_locked(struct permits *permits, uint32_t n)
 {
     struct claimed claimed = {NULL, NULL};
-    uint64_t word = load_relaxed_u64(&permits->word); /* relaxed: as in permits_release */
-    while (n > 0) {
-        if ((word & PERMITS_WAITERS) == 0) {
-            n = permits_at_most_taken(word, n);
-            if (cas_acq_rel_relaxed_u64(&permits->word, &word, word - n * PERMITS_ONE)) /* edge permits.word */
-                break;
-            continue;
-        }
-        lock_acquire(&permits->lock);
-        n = release_locked(permits, n, &claimed);
-        lock_release(&permits->lock);
-        noise_point("permits.word.left_over");
-        if (n > 0)
-            word = load_relaxed_u64(&permits->word);
-    }
+    uint64_t word;
+    lock_acquire(&permits->lock);
+    bool awaited = load_word(permits, &word);
+    if (awaited)
+        store_word(permits, hand_out(permits, word - permits_at_most_taken(word, n) * PERMITS_ONE, &claimed));
+    lock_release(&permits->lock);
+    noise_point("permits.word.released");
     waiters_grant(&claimed, OUTCOME_GRANTED);
+    return awaited;
 }
 
 struct waiter *pawl__permits_take_first(struct permits *permits)

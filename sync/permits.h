@@ -15,9 +15,9 @@
  * Nobody overtakes: while somebody waits nothing is taken but by the first in the queue. Permits that do not suffice
  * for the first stay available in the word, and WAITERS keeps them for it.
  *
- * Who releases the last of what somebody waits for may find the object gone at once. So its last access is the
- * compare-and-swap that adds, or the lock's release before the grants: permits that are left when the queue has become
- * empty are still taken when the lock is released, and are added after that.
+ * Who releases what somebody waits for may find the object gone at once. So its last access is the compare-and-swap that
+ * adds, or the lock's release before the grants. That a permit may be left over, and be seen, before that release does no
+ * harm: whoever was in the queue is still in its call, and ends it by our grant or with the lock.
  *
  * Edge permits.word: a release (acq_rel, or the lock) happens before the acquire that takes its permits (acquire).
  *
@@ -76,19 +76,24 @@ static inline uint32_t permits_at_most_taken(uint64_t word, uint32_t n)
     return permits_taken(word);
 }
 
-void pawl__permits_release_slow(struct permits *permits, uint32_t n);
+/* Hands n out to those who wait; false: nobody does (any more). */
+bool pawl__permits_release_locked(struct permits *permits, uint32_t n);
 
 /* Gives n back, that are taken. */
 static inline void permits_release(struct permits *permits, uint32_t n)
 {
     uint64_t word = load_relaxed_u64(&permits->word); /* relaxed: the compare-and-swap decides */
-    do {
+    for (;;) {
         if (PAWL_UNLIKELY((word & PERMITS_WAITERS) != 0)) {
-            pawl__permits_release_slow(permits, n);
-            return;
+            if (pawl__permits_release_locked(permits, n))
+                return;
+            word = load_relaxed_u64(&permits->word);
+            continue;
         }
         n = permits_at_most_taken(word, n);
-    } while (!cas_acq_rel_relaxed_u64(&permits->word, &word, word - n * PERMITS_ONE)); /* edge permits.word */
+        if (cas_acq_rel_relaxed_u64(&permits->word, &word, word - n * PERMITS_ONE)) /* edge permits.word */
+            return;
+    }
 }
 
 /* Gives a single one: to whoever has waited longest; if nobody waits it is added if `keep` and there is none yet. */

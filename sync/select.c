@@ -33,7 +33,7 @@ _Static_assert(sizeof(struct case_private) <= sizeof((struct pawl_case *)0)->paw
 struct selection {
     struct pawl_case *cases;
     size_t count;
-    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait, by the address of their lock, then by count */
+    uint8_t order[PAWL_CASES_MAX]; /* the cases that wait; see is_before */
     size_t waits;                  /* how many these are */
     uint64_t deadline_ns;          /* nearest of all */
     int at_deadline;               /* index of its case; or -ETIMEDOUT, the call's own */
@@ -133,18 +133,18 @@ static int check(const struct pawl_case *cases, size_t count)
     return error;
 }
 
-/* Of one semaphore the case for fewer permits comes first: in the queue nobody overtakes, not even itself. */
-static bool comes_before(const struct wait *a, const struct wait *b)
+/* By their locks. Of several waits for one semaphore the smallest is the first: in the queue it would have to wait for
+ * those before it, and what suffices for it alone would never be had. */
+static bool is_before(const struct wait *wait, const struct wait *other)
 {
-    return a->lock < b->lock || (a->lock == b->lock && a->count < b->count);
+    return wait->lock != other->lock ? wait->lock < other->lock : wait->count < other->count;
 }
 
 /* Insertion: there are few, and often in order already. */
 static void add_in_order(struct selection *s, size_t index)
 {
-    const struct wait *wait = wait_at(s, index);
     size_t at = s->waits++;
-    for (; at > 0 && comes_before(wait, wait_at(s, s->order[at - 1])); at--)
+    for (; at > 0 && is_before(wait_at(s, index), wait_at(s, s->order[at - 1])); at--)
         s->order[at] = s->order[at - 1];
     s->order[at] = (uint8_t)index;
 }
@@ -255,6 +255,29 @@ static int queue_all(const struct selection *s, struct claimed *claimed)
     return WAIT_QUEUED;
 }
 
+/* Most often something can be done. So the cases are attempted one by one first, each under its own lock only, before
+ * anything is set up: -EAGAIN says no more than that it is time to look at all of them at once. */
+static int attempt_each(struct pawl_case *cases, size_t count)
+{
+    size_t start = random_start(count);
+    for (size_t i = 0; i < count; i++) {
+        size_t index = start + i < count ? start + i : start + i - count;
+        struct wait wait = wait_of_case(&cases[index]);
+        struct claimed claimed = {NULL, NULL};
+        if (wait.kind == NULL)
+            continue;
+        lock_acquire(wait.lock);
+        int result = wait.kind->attempt(&wait, &claimed);
+        lock_release(wait.lock);
+        waiters_grant(&claimed, OUTCOME_GRANTED);
+        if (result == -EAGAIN || result == WAIT_PREPARE)
+            continue;
+        cases[index].status = result;
+        return (int)index;
+    }
+    return -EAGAIN;
+}
+
 /* The index of the case that is done, WAIT_QUEUED, -EAGAIN if it may not queue, or an errno. */
 static int begin(const struct selection *s, bool may_queue)
 {
@@ -303,13 +326,13 @@ static int chosen_of(const struct selection *s)
 }
 
 /* What a case does beyond its status, once it has happened; index may be an errno. */
-static int finish(const struct selection *s, int index)
+static int finish(const struct pawl_case *cases, int index)
 {
-    if (index < 0 || index == WAIT_QUEUED || s->cases[index].kind != PAWL_CASE_JOIN)
+    if (index < 0 || index == WAIT_QUEUED || cases[index].kind != PAWL_CASE_JOIN)
         return index;
-    void *result = pawl__task_take_result(s->cases[index].object);
-    if (s->cases[index].data != NULL)
-        *(void **)s->cases[index].data = result;
+    void *result = pawl__task_take_result(cases[index].object);
+    if (cases[index].data != NULL)
+        *(void **)cases[index].data = result;
     return index;
 }
 
@@ -337,9 +360,12 @@ int pawl_select_until(struct pawl_case *cases, size_t count, uint64_t deadline_n
     int error = await_enter();
     if (error != 0 || (error = check(cases, count)) != 0)
         return error;
-    set_up(&s, cases, count, deadline_ns);
-    int index = begin(&s, true);
-    return finish(&s, index == WAIT_QUEUED ? end(&s) : index);
+    int index = attempt_each(cases, count);
+    if (index == -EAGAIN) {
+        set_up(&s, cases, count, deadline_ns);
+        index = begin(&s, true);
+    }
+    return finish(cases, index == WAIT_QUEUED ? end(&s) : index);
 }
 
 int pawl_select(struct pawl_case *cases, size_t count)
@@ -357,7 +383,7 @@ int pawl_select_try(struct pawl_case *cases, size_t count)
     int index = begin(&s, false);
     if (index == -EAGAIN && s.at_deadline >= 0 && s.deadline_ns <= pawl_now(NULL))
         index = s.at_deadline;
-    return finish(&s, index);
+    return finish(cases, index);
 }
 
 /* ---- the poll form ---- */
@@ -380,7 +406,7 @@ static int await_chosen(const struct selection *s, struct pawl_task *task)
 {
     pawl__waiter_await_grant(lead_of(s));
     stop(s, task);
-    return finish(s, chosen_of(s));
+    return finish(s->cases, chosen_of(s));
 }
 
 static bool deadline_came(const struct selection *s, struct pawl_task *task)
@@ -418,7 +444,7 @@ enum pawl_poll pawl_select_poll(struct pawl_case *cases, size_t count, struct pa
     if ((*index = pawl__poll_enter(cx)) != 0)
         return *index == POLL_LATER ? PAWL_PENDING : PAWL_READY;
     set_up(&s, cases, count, PAWL_NEVER);
-    *index = finish(&s, begin(&s, true));
+    *index = finish(cases, begin(&s, true));
     if (*index != WAIT_QUEUED)
         return PAWL_READY;
     private_of(cases)->pending = 1;

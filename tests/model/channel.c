@@ -249,6 +249,16 @@ static void sender_moves_up(void)
     tear_down();
 }
 
+static void sender_that_waits_has_room(void)
+{
+    set_up(1);
+    MODEL_ASSERT(send(2) == 0);
+    begin_send(0, 1);
+    run_two(end_first, try_to_receive);
+    MODEL_ASSERT(answer[0] == 0 && answer[1] == 2 && receive_left() == 1);
+    tear_down();
+}
+
 static void tries_meet(void)
 {
     set_up(0);
@@ -355,13 +365,37 @@ static void close_meets_unbounded_sends(void)
     tear_down();
 }
 
-static void close_meets_sender_that_waits(void)
+static void close_meets_sender(void)
+{
+    set_up(0);
+    begin_send(0, 1);
+    run_two(end_first, close_it);
+    MODEL_ASSERT(answer[0] == -EPIPE);
+    tear_down();
+}
+
+static void close_meets_sender_and_try(void)
 {
     set_up(0);
     begin_send(0, 1);
     run_three(end_first, try_to_receive, close_it);
     MODEL_ASSERT(answer[0] == 0 ? answer[1] == 1 : answer[0] == -EPIPE && answer[1] < 0);
     model_outcome("%s", name_of(answer[0]));
+    tear_down();
+}
+
+/* Up to three items, in none to two blocks. */
+static void length_meets_close(void)
+{
+    set_up(PAWL_UNBOUNDED);
+    unsigned long count = model_choose(4);
+    for (unsigned long value = 1; value <= count; value++)
+        MODEL_ASSERT(send(value) == 0);
+    unsigned t = model_spawn(close_it, NULL);
+    MODEL_ASSERT(pawl_channel_length(channel) == count);
+    receive_until_closed(NULL);
+    model_join(t);
+    MODEL_ASSERT(got[1] + got[2] + got[3] == count && pawl_channel_length(channel) == 0);
     tear_down();
 }
 
@@ -385,6 +419,7 @@ SCENARIO(two_senders, "two send, one receives", .outcomes = NULL)
 SCENARIO(two_bring_blocks, "two send, unbounded", .outcomes = NULL)
 SCENARIO(two_receivers, "one sends, two receive", .outcomes = NULL)
 SCENARIO(sender_moves_up, "it is full, and a sender waits", .outcomes = NULL)
+SCENARIO(sender_that_waits_has_room, "it is full, a sender waits, and one is received", .outcomes = NULL)
 SCENARIO(tries_meet, "one tries to send, one to receive, and none waits", .outcomes = NULL)
 SCENARIO(try_meets_receive, "one tries to send as another receives", ONLY("0", "EAGAIN"), .expirations = 1)
 SCENARIO(both_give_up, "both sides of a rendezvous give up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
@@ -395,7 +430,9 @@ SCENARIO(receiver_is_cancelled, "an item as its receiver is cancelled", ONLY("0"
 SCENARIO(sender_is_cancelled, "a receiver as the sender is cancelled", ONLY("0", "EALREADY"))
 SCENARIO(close_meets_sends, "it is closed as one sends two", ONLY("0 EPIPE", "1 EPIPE", "2 0"))
 SCENARIO(close_meets_unbounded_sends, "the same, unbounded", ONLY("0 EPIPE", "1 EPIPE", "2 0"))
-SCENARIO(close_meets_sender_that_waits, "it is closed as a sender waits and one receives", ONLY("0", "EPIPE"))
+SCENARIO(close_meets_sender, "it is closed as a sender waits", .outcomes = NULL)
+SCENARIO(close_meets_sender_and_try, "it is closed as a sender waits and one receives", ONLY("0", "EPIPE"))
+SCENARIO(length_meets_close, "its length as it is closed", .outcomes = NULL)
 SCENARIO(close_meets_time_outs, "it is closed as a receiver gives up", ONLY("EPIPE", "ETIMEDOUT"), .expirations = 1)
 
 int main(int argc, char **argv)
@@ -410,6 +447,7 @@ int main(int argc, char **argv)
                                                              &two_bring_blocks_,
                                                              &two_receivers_,
                                                              &sender_moves_up_,
+                                                             &sender_that_waits_has_room_,
                                                              &tries_meet_,
                                                              &try_meets_receive_,
                                                              &both_give_up_,
@@ -420,7 +458,9 @@ int main(int argc, char **argv)
                                                              &sender_is_cancelled_,
                                                              &close_meets_sends_,
                                                              &close_meets_unbounded_sends_,
-                                                             &close_meets_sender_that_waits_,
+                                                             &close_meets_sender_,
+                                                             &close_meets_sender_and_try_,
+                                                             &length_meets_close_,
                                                              &close_meets_time_outs_,
                                                              NULL};
     return model_main(argc, argv, scenarios);

@@ -114,6 +114,19 @@ static void one_gives_up(void)
     tear_down();
 }
 
+/* A wait for the mutex that is cancelled, maybe when it has just been granted. */
+static void unlock_meets_cancel(void)
+{
+    hold_and_begin();
+    unsigned t = model_spawn(cancel_first, NULL), u = model_spawn(lock_and_unlock, NULL);
+    users--;
+    pawl_mutex_unlock(mutex);
+    model_join(t);
+    model_join(u);
+    MODEL_ASSERT(users == 1 && answer[0] == 0);
+    tear_down();
+}
+
 static void try_to_lock(void *unused)
 {
     (void)unused;
@@ -231,8 +244,8 @@ static void broadcast_meets_waits(void)
 {
     begin_waits(1);
     users = 2;
-    run_three(end_first, wait_until_done, do_and_broadcast);
-    MODEL_ASSERT(answer[0] == 0 && users == 1);
+    run_two(wait_until_done, do_and_broadcast);
+    MODEL_ASSERT(end(0, PAWL_NEVER) == 0 && users == 1);
     tear_down();
 }
 
@@ -272,6 +285,7 @@ static void broadcast_is_not_passed_on(void)
 SCENARIO(two_lock, "two threads lock; the last one frees", .outcomes = NULL)
 SCENARIO(three_lock, "three threads lock; the last one frees", .outcomes = NULL)
 SCENARIO(one_gives_up, "three threads lock, one of which gives up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
+SCENARIO(unlock_meets_cancel, "it is unlocked as a wait for it is cancelled", .outcomes = NULL)
 SCENARIO(try_meets_lock, "one tries, one locks", ONLY("0", "EAGAIN"))
 SCENARIO(two_lock_twice, "whoever locks twice is told", .outcomes = NULL)
 SCENARIO(signal_meets_wait, "a signal, and all is freed", .outcomes = NULL)
@@ -288,6 +302,7 @@ int main(int argc, char **argv)
     static const struct model_scenario *const scenarios[] = {&two_lock_,
                                                              &three_lock_,
                                                              &one_gives_up_,
+                                                             &unlock_meets_cancel_,
                                                              &try_meets_lock_,
                                                              &two_lock_twice_,
                                                              &signal_meets_wait_,

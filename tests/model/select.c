@@ -323,6 +323,25 @@ static void next_is_granted_if_select_is_told(void)
     tear_down();
 }
 
+/* Two cases of one semaphore: what does not suffice for the one is for the other. */
+static void wait_for_two_or_one(void *unused)
+{
+    (void)unused;
+    struct pawl_case cases[2];
+    pawl_case_semaphore(&cases[0], semaphore, 2);
+    pawl_case_semaphore(&cases[1], semaphore, 1);
+    chosen[0] = select_of(cases, 2, PAWL_NEVER, &answer[0]);
+}
+
+static void release_meets_select_of_more_or_less(void)
+{
+    create_channels(1);
+    create_others(0);
+    run_two(wait_for_two_or_one, release_one);
+    MODEL_ASSERT(chosen[0] == 1 && answer[0] == 0 && pawl_semaphore_available(semaphore) == 0);
+    tear_down();
+}
+
 /* A permit for a select that has been told already goes to the next, too. */
 static void release_meets_select_that_is_told(void)
 {
@@ -331,6 +350,69 @@ static void release_meets_select_that_is_told(void)
     run_three(wait_to_be_told_or_have_two, release_one, tell_one);
     MODEL_ASSERT(pawl_semaphore_available(semaphore) == (chosen[0] == 1 ? 0 : 2) && permit_left() == (chosen[0] == 1));
     model_outcome("%d", chosen[0]);
+    tear_down();
+}
+
+/* A select that has its item is no longer told, nor granted a permit: the next one in the queue is. */
+static void wait_for_item_or_notice(void *unused)
+{
+    (void)unused;
+    struct pawl_case cases[2];
+    pawl_case_receive(&cases[0], channel[LEFT], &item[0]);
+    pawl_case_notify(&cases[1], notify);
+    chosen[0] = select_of(cases, 2, PAWL_NEVER, &answer[0]);
+}
+
+static void wait_for_item_or_permit(void *unused)
+{
+    (void)unused;
+    struct pawl_case cases[2];
+    pawl_case_receive(&cases[0], channel[LEFT], &item[0]);
+    pawl_case_semaphore(&cases[1], semaphore, 1);
+    chosen[0] = select_of(cases, 2, PAWL_NEVER, &answer[0]);
+}
+
+static void send_and_tell_one(void *unused)
+{
+    send_to_left(unused);
+    tell_one(unused);
+}
+
+static void send_and_release_one(void *unused)
+{
+    send_to_left(unused);
+    release_one(unused);
+}
+
+static void wait_for_notice_soon(void *unused)
+{
+    (void)unused;
+    answer[1] = pawl_notify_wait_until(notify, soon());
+}
+
+static void acquire_one_soon(void *unused)
+{
+    (void)unused;
+    answer[1] = pawl_semaphore_acquire_until(semaphore, 1, soon());
+}
+
+static void notify_passes_select_by(void)
+{
+    create_channels(1);
+    create_others(0);
+    run_three(wait_for_item_or_notice, wait_for_notice_soon, send_and_tell_one);
+    MODEL_ASSERT(chosen[0] == 0 && item[0] == 1 && permit_left() == (answer[1] != 0));
+    model_outcome("%s", name_of(answer[1]));
+    tear_down();
+}
+
+static void release_passes_select_by(void)
+{
+    create_channels(1);
+    create_others(0);
+    run_three(wait_for_item_or_permit, acquire_one_soon, send_and_release_one);
+    MODEL_ASSERT(chosen[0] == 0 && item[0] == 1 && pawl_semaphore_available(semaphore) == (answer[1] != 0));
+    model_outcome("%s", name_of(answer[1]));
     tear_down();
 }
 
@@ -375,7 +457,12 @@ SCENARIO(sender_and_notify_meet_select, "an item and a permit for a select", ONL
 SCENARIO(notify_and_release_meet_select, "two permits for a select", ONLY("1", "2"))
 SCENARIO(cancel_and_close_meet_select, "two ends for a select", ONLY("0", "3"))
 SCENARIO(next_is_granted_if_select_is_told, "a select that waits for more than there is is told", .outcomes = NULL)
+SCENARIO(release_meets_select_of_more_or_less, "a permit for a select of two or one", .outcomes = NULL)
 SCENARIO(release_meets_select_that_is_told, "it is told, or has what it waits for", ONLY("0", "1"))
+SCENARIO(notify_passes_select_by, "an item for a select, then a notice, and another one waits", ONLY("0", "ETIMEDOUT"),
+         .expirations = 1)
+SCENARIO(release_passes_select_by, "an item for a select, then a permit, and another one waits", ONLY("0", "ETIMEDOUT"),
+         .expirations = 1)
 SCENARIO(sender_meets_time_out, "an item as the select gives up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(notify_meets_time_out, "a permit as the select gives up", ONLY("1", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(close_meets_sender_and_select, "an item, or the end", ONLY("0", "EPIPE"))
@@ -391,7 +478,10 @@ int main(int argc, char **argv)
                                                              &notify_and_release_meet_select_,
                                                              &cancel_and_close_meet_select_,
                                                              &next_is_granted_if_select_is_told_,
+                                                             &release_meets_select_of_more_or_less_,
                                                              &release_meets_select_that_is_told_,
+                                                             &notify_passes_select_by_,
+                                                             &release_passes_select_by_,
                                                              &sender_meets_time_out_,
                                                              &notify_meets_time_out_,
                                                              &close_meets_sender_and_select_,

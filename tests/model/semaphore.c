@@ -163,6 +163,16 @@ static void nobody_overtakes(void)
     tear_down();
 }
 
+/* Nor who comes while it waits, and would find enough. */
+static void who_comes_waits_behind(void)
+{
+    set_up(1);
+    begin_acquire(0, 2);
+    acquire_one_soon(NULL);
+    MODEL_ASSERT(answer[0] == -ETIMEDOUT && available() == 1 && cancel(0) == 0);
+    tear_down();
+}
+
 static void take_and_give_back(uint32_t n)
 {
     MODEL_ASSERT(pawl_semaphore_acquire(semaphore, n) == 0);
@@ -234,6 +244,17 @@ static void release_meets_first_that_gives_up(void)
     MODEL_ASSERT(is_granted(1) == (answer[0] != 0) && available() == 0);
     model_outcome("%s", name_of(answer[0]));
     cancel(1);
+    tear_down();
+}
+
+/* What was kept for one that gives up is for all, with what was written before it was released. */
+static void first_gives_up_what_was_released(void)
+{
+    set_up(0);
+    begin_acquire(0, 2);
+    run_three(end_first_soon, release_one, try_one);
+    MODEL_ASSERT(answer[0] == -ETIMEDOUT && available() == (answer[2] != 0));
+    model_outcome("%s", name_of(answer[2]));
     tear_down();
 }
 
@@ -318,6 +339,7 @@ SCENARIO(try_meets_release, "one tries as one is released", ONLY("0", "EAGAIN"))
 SCENARIO(release_serves_all, "three are released to two that wait, and one tries", ONLY("0", "EAGAIN"))
 SCENARIO(release_serves_all_who_free, "three are released to two that wait, and free", .outcomes = NULL)
 SCENARIO(nobody_overtakes, "one tries as another waits for two", .outcomes = NULL)
+SCENARIO(who_comes_waits_behind, "one acquires as another waits for two", .outcomes = NULL, .expirations = 1)
 SCENARIO(batches, "two and three of four", .outcomes = NULL)
 SCENARIO(release_meets_time_out, "one gives up as it is granted", ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(three_give_up, "three give up as one is granted", ONLY("0", "1"), .expirations = 1)
@@ -325,6 +347,8 @@ SCENARIO(second_is_granted_if_first_gives_up, "the first gives up, and the secon
          .expirations = 1)
 SCENARIO(release_meets_first_that_gives_up, "two wait, the first gives up as one is released", ONLY("0", "ETIMEDOUT"),
          .expirations = 1)
+SCENARIO(first_gives_up_what_was_released, "one that waits for two gives up as one is released and one tries",
+         ONLY("0", "EAGAIN"), .expirations = 1)
 SCENARIO(second_is_granted_if_first_is_cancelled, "two wait, the first is cancelled as it is granted", .outcomes = NULL)
 SCENARIO(close_meets_acquire, "it is closed as one acquires", .outcomes = NULL)
 SCENARIO(close_meets_release, "it is closed as one that waits is granted", ONLY("0", "EPIPE"))
@@ -341,11 +365,13 @@ int main(int argc, char **argv)
                                                              &release_serves_all_,
                                                              &release_serves_all_who_free_,
                                                              &nobody_overtakes_,
+                                                             &who_comes_waits_behind_,
                                                              &batches_,
                                                              &release_meets_time_out_,
                                                              &three_give_up_,
                                                              &second_is_granted_if_first_gives_up_,
                                                              &release_meets_first_that_gives_up_,
+                                                             &first_gives_up_what_was_released_,
                                                              &second_is_granted_if_first_is_cancelled_,
                                                              &close_meets_acquire_,
                                                              &close_meets_release_,

@@ -10,9 +10,12 @@
  *     against the end                0, 0
  *     against cancellation           cut by one of the two, both say by which
  *     outer alarm against the end    0, 0, 0; or cut by it in the inner one (ETIMEDOUT, 0, ETIMEDOUT) or behind it
- *     against the shards' closing    0, 0 in a shield: woken, or not before its time */
+ *     against the shards' closing    0, 0 in a shield: woken, or not before its time
+ *     against a grant                granted, or ETIMEDOUT, and the permit is still there */
 #define _GNU_SOURCE
 #include "tests/model/waker.h"
+
+#include <pawl/sync.h>
 
 static uint64_t far; /* a tick at which everything is due */
 static struct pawl_task *task;
@@ -205,6 +208,61 @@ static void closing_meets_end(void)
     finish_all();
 }
 
+/* ---- waits that are granted ---- */
+
+static struct pawl_semaphore semaphore = PAWL_SEMAPHORE_INITIALIZER(0);
+
+static void release_one(void *unused)
+{
+    (void)unused;
+    written[0] = 1;
+    pawl_semaphore_release(&semaphore, 1);
+}
+
+static void *acquire_in_time(void *arg)
+{
+    answer[0] = pawl_semaphore_acquire_until(&semaphore, 1, pawl_now(rt) + PAWL_MS(1));
+    overwrite_stack();
+    MODEL_ASSERT(answer[0] != 0 || written[0] == 1);
+    ended++;
+    return arg;
+}
+
+static void *acquire(void *arg)
+{
+    answer[0] = pawl_semaphore_acquire(&semaphore, 1);
+    return arg;
+}
+
+static void *acquire_in_timeout(void *arg)
+{
+    answer[1] = pawl_timeout(PAWL_MS(1), acquire, arg, NULL);
+    overwrite_stack();
+    MODEL_ASSERT(answer[1] == answer[0] && (answer[0] != 0 || written[0] == 1));
+    ended++;
+    return arg;
+}
+
+static void meet_grant(pawl_task_fn *fn)
+{
+    prepare_waiting(fn);
+    run_two(ring_and_work, release_one);
+    work_as_worker(NULL);
+    MODEL_ASSERT(pawl_semaphore_available(&semaphore) == (answer[0] != 0));
+    model_outcome("%s", name_of(answer[0]));
+    finish_all();
+}
+
+static void deadline_meets_grant(void)
+{
+    meet_grant(acquire_in_time);
+}
+
+static void alarm_meets_grant(void)
+{
+    meet_grant(acquire_in_timeout);
+}
+
 SCENARIO(alarm_meets_wake, "the alarm rings as the task is woken", ONLY("0 0", "ETIMEDOUT ETIMEDOUT"))
 SCENARIO(alarm_meets_end, "the alarm rings as the task goes on and ends the frame", ONLY("0 0", "ETIMEDOUT ETIMEDOUT"))
 SCENARIO(alarm_meets_whole_frame, "the alarm rings as the frame begins and ends", .outcomes = NULL)
@@ -212,16 +270,15 @@ SCENARIO(alarm_meets_cancel, "the alarm rings as the task is cancelled",
          ONLY("ECANCELED ECANCELED", "ETIMEDOUT ETIMEDOUT"))
 SCENARIO(outer_alarm_meets_end, "the same, of a frame around it, whose deadline is nearer",
          ONLY("0 0 0", "0 0 ETIMEDOUT", "ETIMEDOUT 0 ETIMEDOUT"))
+SCENARIO(deadline_meets_grant, "a wait's deadline comes as it is granted", ONLY("0", "ETIMEDOUT"))
+SCENARIO(alarm_meets_grant, "the alarm rings as a wait is granted", ONLY("0", "ETIMEDOUT"))
 SCENARIO(closing_meets_end, "the shards are closed as the task, shielded, goes on and ends the frame", .outcomes = NULL)
 
 int main(int argc, char **argv)
 {
-    static const struct model_scenario *const scenarios[] = {&alarm_meets_wake_,
-                                                             &alarm_meets_end_,
-                                                             &alarm_meets_whole_frame_,
-                                                             &alarm_meets_cancel_,
-                                                             &outer_alarm_meets_end_,
-                                                             &closing_meets_end_,
-                                                             NULL};
+    static const struct model_scenario *const scenarios[] = {
+        &alarm_meets_wake_,   &alarm_meets_end_,       &alarm_meets_whole_frame_,
+        &alarm_meets_cancel_, &outer_alarm_meets_end_, &deadline_meets_grant_,
+        &alarm_meets_grant_,  &closing_meets_end_,     NULL};
     return model_main(argc, argv, scenarios);
 }

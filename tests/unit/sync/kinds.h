@@ -2,6 +2,9 @@
 #ifndef TESTS_UNIT_SYNC_KINDS_H
 #define TESTS_UNIT_SYNC_KINDS_H
 
+#include <stdlib.h>
+
+#include "tests/support/valgrind.h"
 #include "tests/unit/sched/harness.h"
 
 enum { PARTIES_MAX = 8 };
@@ -99,6 +102,13 @@ size_t permits_waiting(void *object);
 
 /* Until so many do. */
 void permits_await(void *object, size_t count);
+
+/* Begins a test that is to end by SIGABRT and starts threads: memcheck takes their memory for lost then. */
+static inline void abort_under_valgrind(void)
+{
+    if (RUNNING_ON_VALGRIND)
+        abort();
+}
 
 /* Its status, after its end. */
 int party_join(struct party *p);

@@ -226,6 +226,7 @@ Test(broadcast, is_sent_from_a_timer_callback)
 #ifdef PAWL_DEBUG
 Test(broadcast, destroyed_while_somebody_waits_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     static struct listener listener;
     struct pawl_runtime *rt = start(1);
     struct pawl_broadcast *b = broadcast_of(1);

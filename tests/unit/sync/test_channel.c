@@ -490,6 +490,7 @@ Test(channel, is_used_from_a_timer_callback_without_waiting)
 #ifdef PAWL_DEBUG
 Test(channel, destroyed_while_somebody_waits_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     struct pawl_runtime *rt = start(1);
     struct pawl_channel *c = numbers(1);
     struct end receiver;

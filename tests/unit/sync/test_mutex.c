@@ -250,6 +250,7 @@ static void *lock_and_leave(void *m)
 
 Test(mutex, unlocked_by_a_stranger_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     static struct pawl_mutex m = PAWL_MUTEX_INITIALIZER;
     thread_join(thread_start(lock_and_leave, &m));
     pawl_mutex_unlock(&m);
@@ -257,6 +258,7 @@ Test(mutex, unlocked_by_a_stranger_ends_the_process, .signal = SIGABRT)
 
 Test(mutex, of_a_task_unlocked_by_a_stranger_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     static struct pawl_mutex m = PAWL_MUTEX_INITIALIZER;
     struct pawl_runtime *rt = start(1);
     run(rt, lock_and_leave, &m);

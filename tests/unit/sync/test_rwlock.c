@@ -311,6 +311,7 @@ static void *write_and_leave(void *l)
 
 Test(rwlock, written_by_another_and_unlocked_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     static struct pawl_rwlock l = PAWL_RWLOCK_INITIALIZER;
     thread_join(thread_start(write_and_leave, &l));
     pawl_rwlock_unlock(&l);

@@ -331,7 +331,7 @@ Test(select, consumes_the_handle_only_if_the_join_happens)
 struct giver_up {
     struct selector selector;
     struct pawl_waker waker;
-    struct event polled_again, go;
+    struct event pending, polled_again, go;
     int cancelled, chosen;
 };
 
@@ -343,6 +343,7 @@ static enum pawl_poll poll_then_give_up(struct pawl_context *cx, void *arg)
         CHECK_EQ(pawl_select_cancel(s->cases, s->count, NULL), 0);
         pawl_waker_from(&g->waker, cx);
         CHECK_EQ(pawl_select_poll(s->cases, s->count, cx, &s->index), PAWL_PENDING);
+        event_set(&g->pending);
         return PAWL_PENDING;
     }
     event_set(&g->polled_again);
@@ -359,8 +360,7 @@ static void expect_given_up(struct pawl_runtime *rt, int what, bool happened)
     world_open(&w, rt);
     cases_of(&w, g.selector.cases);
     cr_assert_eq(pawl_spawn_poll(rt, poll_then_give_up, &g, &g.selector.task), 0);
-    count_wait(&g.selector.polls, 1);
-    pawl_sleep(PAWL_US(200));
+    event_wait(&g.pending);
     pawl_waker_wake(&g.waker);
     event_wait(&g.polled_again);
     if (happened)

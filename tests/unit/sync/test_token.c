@@ -247,6 +247,7 @@ static void *wait_borrowed(void *token)
 
 Test(token, dropped_while_somebody_waits_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     struct pawl_runtime *rt = start(1);
     struct pawl_token *token = token_below(NULL);
     spawn(rt, wait_borrowed, token);

@@ -205,6 +205,7 @@ Test(watch, is_sent_and_read_in_a_timer_callback)
 #ifdef PAWL_DEBUG
 Test(watch, destroyed_while_somebody_waits_ends_the_process, .signal = SIGABRT)
 {
+    abort_under_valgrind();
     static struct watcher watcher;
     struct pawl_runtime *rt = start(1);
     watcher.watch = watch_of(3);

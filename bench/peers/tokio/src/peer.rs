@@ -73,13 +73,9 @@ impl Peer {
 
     fn report(&self, unit: &str, n: i64, values: &[f64], more: &str) {
         let list: Vec<String> = values.iter().map(|v| format!("{v:.3}")).collect();
-        println!(
-            "{{\"impl\":\"{IMPL}\",\"workload\":\"{}\",\"workers\":{},\"n\":{n},\"unit\":\"{unit}\",\"values\":[{}],\"median\":{:.3}{more}}}",
-            self.workload,
-            self.workers,
-            list.join(","),
-            median(values)
-        );
+        let head = format!("\"impl\":\"{IMPL}\",\"workload\":\"{}\",\"workers\":{}", self.workload, self.workers);
+        let figures = format!("\"values\":[{}],\"median\":{:.3}{more}", list.join(","), median(values));
+        println!("{{{head},\"n\":{n},\"unit\":\"{unit}\",{figures}}}");
     }
 
     /// Measures the repetitions of rep, which does n operations; one goes before them to warm up.
