@@ -187,12 +187,26 @@ void pawl__context_prepare(struct context *context, context_fn *fn, void *arg)
     context->suspended = make(context->bottom + context->size, context->size, entry);
 }
 
+/* What fesetround and the like change, which is the thread's: asked for in debug builds only. */
+static inline unsigned rounding_mode(void)
+{
+#if defined(PAWL_DEBUG) && defined(__x86_64__)
+    enum { FLAGS = 0x3f };
+    return __builtin_ia32_stmxcsr() & ~(unsigned)FLAGS;
+#else
+    return 0;
+#endif
+}
+
 void pawl__context_switch(struct context *from, struct context *to, bool for_good)
 {
     to->former = from;
     /* for good: no place to save the fake stack, so that it is freed */
     __sanitizer_start_switch_fiber(for_good ? NULL : &from->shadow.fake_stack, to->bottom, to->size);
     shadow_switch(from, to);
+    unsigned rounding = rounding_mode();
     struct transfer transfer = jump(to->suspended, to);
+    if (rounding_mode() != rounding)
+        pawl__fatal("a task has suspended without putting the floating-point environment back");
     arrive(from, transfer.from, from->shadow.fake_stack);
 }

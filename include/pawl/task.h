@@ -7,7 +7,8 @@
  * between pawl_shield_begin and _end.
  *
  * Across a suspension a task may change threads: errno, the address of a _Thread_local, a held pthread mutex or RCU
- * read section do not survive it. Workers block all asynchronous signals. C++ exceptions must not leave a task.
+ * read section, and the floating-point environment (fesetround) do not survive it; who changes the last puts it back
+ * before it suspends. Workers block all asynchronous signals. C++ exceptions must not leave a task.
  *
  * rt NULL means the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TASK_H
