@@ -156,20 +156,28 @@ static int give_up(struct actor *a)
     return play->give_up != NULL ? play->give_up(a) : actor_cancel_wait(a);
 }
 
-/* false: it is pending. */
+/* What a pending one does: it waits, goes on for some polls, or gives up. */
+static void be_patient(struct actor *a, struct pawl_context *cx)
+{
+    if (a->deadline_ns == PAWL_NEVER)
+        return;
+    poll_again(cx); /* also after giving up: it may have had its share of this poll */
+    if (a->patience > 0) {
+        a->patience--;
+        return;
+    }
+    a->waiting = false;
+    come_to(a, give_up(a));
+}
+
+/* false: the poll ends here. */
 static bool poll_wait(struct actor *a, struct pawl_context *cx)
 {
     int status = 0;
     if (a->cast->play->poll(a, cx, &status) == PAWL_PENDING) {
         CHECK(!pawl_context_cancelled(cx), "a poll form is pending in the last poll");
-        if (a->deadline_ns == PAWL_NEVER)
-            return false;
-        if (a->patience > 0) {
-            a->patience--;
-            poll_again(cx);
-            return false;
-        }
-        status = give_up(a);
+        be_patient(a, cx);
+        return false;
     }
     a->waiting = false;
     come_to(a, status);

@@ -39,13 +39,14 @@ void station_drop(struct station *s)
     free(s);
 }
 
-bool station_send_value(struct station *s)
+bool station_send_value(struct station *s, bool last)
 {
     pthread_mutex_lock(&s->gate);
     struct item value = {s->value + 1, ~(s->value + 1)};
-    int result = pawl_watch_send(s->watch, &value);
+    int result = s->last ? -EPIPE : pawl_watch_send(s->watch, &value);
     if (result == 0)
         s->value++;
+    s->last |= last;
     pthread_mutex_unlock(&s->gate);
     CHECK(result == 0 || result == -EPIPE, "pawl_watch_send returned %d", result);
     return result == 0;

@@ -24,7 +24,8 @@ struct station {
     _Atomic uint64_t refs;
     _Atomic uint64_t begun, sent; /* items */
     pthread_mutex_t gate;         /* of who sends a value */
-    uint64_t value;               /* L(gate) the last */
+    uint64_t value;               /* L(gate) the latest */
+    bool last;                    /* L(gate) no other will come */
     struct record records[ACTORS_MAX];
 };
 
@@ -33,8 +34,8 @@ struct station *station_create(struct random *r);
 /* The last one to leave sees what was sent. NULL: nothing. */
 void station_drop(struct station *s);
 
-/* false: it is closed. */
-bool station_send_value(struct station *s);
+/* false: it is closed, or had its last value. */
+bool station_send_value(struct station *s, bool last);
 
 /* number: the producer's last, and then this one's. false: it is closed. */
 bool station_send_item(struct station *s, uint64_t producer, uint64_t *number);

@@ -109,7 +109,7 @@ static void send_somewhere(struct player *p)
     if (p->others[which] == NULL && (p->others[which] = station_hold(scene_of(p), which)) == NULL)
         return;
     if (random_once_in(r, 2))
-        count_more(VALUES, station_send_value(p->others[which]));
+        count_more(VALUES, station_send_value(p->others[which], false));
     for (uint64_t i = random_once_in(r, 16) ? random_below(r, 20) : 1; i > 0; i--) {
         if (station_send_item(p->others[which], p->actor.index, &p->number)) {
             count(SENT);
@@ -441,7 +441,7 @@ static void replace_station(struct scene *scene, size_t which, struct station *s
     if (s != NULL)
         pawl_watch_close(old->watch);
     else
-        station_send_value(old);
+        station_send_value(old, true);
     station_drop(old);
 }
 

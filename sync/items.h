@@ -14,14 +14,14 @@
 
 struct items_block;
 
-/* Access: C constant, L whoever guards it */
+/* Access: C constant, L whoever guards it. What a ring needs comes first, for one cache line. */
 struct items {
-    size_t item_size;          /* C */
-    size_t capacity;           /* C SIZE_MAX: unbounded */
     size_t count;              /* L */
-    char *ring;                /* C of capacity items; NULL if unbounded, or for none */
     size_t head;               /* L index of the oldest, in the ring or in the block `first` */
     size_t tail;               /* L where the next goes, in the ring or in the block `last` */
+    char *ring;                /* C of capacity items; NULL if unbounded, or for none */
+    size_t capacity;           /* C SIZE_MAX: unbounded */
+    size_t item_size;          /* C */
     struct items_block *first; /* L unbounded: the oldest items */
     struct items_block *last;  /* L the newest, NULL: no block */
     struct items_block *spare; /* L or NULL */

@@ -15,9 +15,9 @@
  * Nobody overtakes: while somebody waits nothing is taken but by the first in the queue. Permits that do not suffice
  * for the first stay available in the word, and WAITERS keeps them for it.
  *
- * Who releases what somebody waits for may find the object gone at once. So its last access is the compare-and-swap that
- * adds, or the lock's release before the grants. That a permit may be left over, and be seen, before that release does no
- * harm: whoever was in the queue is still in its call, and ends it by our grant or with the lock.
+ * Who releases what somebody waits for may find the object gone at once. So its last access is the compare-and-swap
+ * that adds, or the lock's release before the grants. That a permit may be left over, and be seen, before that release
+ * does no harm: whoever was in the queue is still in its call, and ends it by our grant or with the lock.
  *
  * Edge permits.word: a release (acq_rel, or the lock) happens before the acquire that takes its permits (acquire).
  *

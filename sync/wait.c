@@ -104,9 +104,14 @@ int pawl__poll_allowed(const struct pawl_context *cx)
 int pawl__poll_enter(const struct pawl_context *cx)
 {
     int error = pawl__poll_allowed(cx);
-    if (error != 0 || --pawl__current()->worker->budget > 0)
+    if (error != 0)
         return error;
-    pawl__task_wake(cx->task);
+    struct worker *worker = pawl__current()->worker;
+    if (worker->budget > 1) {
+        worker->budget--;
+        return 0;
+    }
+    pawl__task_wake(cx->task); /* whatever else it asks for in this poll is for later too */
     return POLL_LATER;
 }
 

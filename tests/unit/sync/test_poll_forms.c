@@ -534,3 +534,43 @@ Test(poll_forms, start_from_an_initialiser_as_from_init_and_zeroes)
         cr_assert_eq(pawl_wait_cancel(&waits[i]), 0);
     }
 }
+
+/* ---- their share of a poll ---- */
+
+enum { FAR_TOO_OFTEN = 10000 };
+
+struct glutton {
+    struct pawl_notify bread, cake;
+    uint32_t had;
+};
+
+/* Eats bread until it is told to wait, and then cake. */
+static enum pawl_poll eat(struct pawl_context *cx, void *arg)
+{
+    struct glutton *g = arg;
+    struct pawl_notify *meal = &g->bread;
+    while (g->had < FAR_TOO_OFTEN) {
+        struct pawl_wait wait = PAWL_WAIT_INITIALIZER;
+        int status;
+        pawl_notify_one(meal);
+        if (pawl_notify_wait_poll(meal, &wait, cx, &status) == PAWL_READY)
+            g->had++;
+        else if (meal == &g->bread)
+            meal = &g->cake;
+        else
+            break;
+    }
+    return PAWL_READY;
+}
+
+Test(poll_forms, have_one_share_of_a_poll_for_all_of_them)
+{
+    struct pawl_runtime *rt = start(1);
+    struct glutton g = {PAWL_NOTIFY_INITIALIZER, PAWL_NOTIFY_INITIALIZER, 0};
+    struct pawl_task *task;
+    cr_assert_eq(pawl_spawn_poll(rt, eat, &g, &task), 0);
+    cr_assert_eq(pawl_join(task, NULL), 0);
+    cr_assert_gt(g.had, 0);
+    cr_assert_lt(g.had, FAR_TOO_OFTEN);
+    finish(rt);
+}

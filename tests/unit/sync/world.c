@@ -69,6 +69,7 @@ void cases_of(struct world *w, struct pawl_case cases[CASES])
 void let(struct world *w, int what)
 {
     uint64_t item = 6;
+    struct pawl_task *target;
     switch (what) {
     case SEND:
         CHECK_EQ(pawl_channel_receive(w->full, &item), 0);
@@ -89,8 +90,9 @@ void let(struct world *w, int what)
         pawl_token_cancel(w->token);
         break;
     default:
+        target = pawl_task_ref(w->target); /* before: a select that joins it gives the handle up */
         event_set(&w->end);
-        pawl_join(pawl_task_ref(w->target), NULL); /* has ended when a test of "at once" goes on */
+        join(target); /* so that it has ended where it is to be found at once */
     }
 }
 
