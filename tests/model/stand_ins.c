@@ -7,6 +7,7 @@
 #include "tools/model/model.h"
 
 uintptr_t __wrap_pawl__current_name(void);
+void __real_pawl__waiter_await_grant(struct waiter *waiter);
 void __wrap_pawl__waiter_await_grant(struct waiter *waiter);
 
 /* The library's takes a thread-local variable's address: all the checker's threads have theirs at the same one. */
@@ -16,9 +17,12 @@ uintptr_t __wrap_pawl__current_name(void)
     return task != NULL ? (uintptr_t)task : (uintptr_t)pthread_self() + 1;
 }
 
-/* The library's naps and looks again; so often is more than can be explored, and a round without a grant pointless. */
+/* For a task the library's naps, and looks again: so often is more than can be explored, and a round without a grant
+ * pointless. A thread is woken. */
 void __wrap_pawl__waiter_await_grant(struct waiter *waiter)
 {
+    if (waiter->task == NULL)
+        __real_pawl__waiter_await_grant(waiter);
     while (waiter_outcome(waiter) == OUTCOME_NONE)
         model_yield();
 }

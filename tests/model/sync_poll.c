@@ -7,6 +7,8 @@
  *     a condition variable          the mutex is held, but for -ENOLCK
  *     a select                      one case, or none */
 #define _GNU_SOURCE
+#include "sync/mutex.c" /* NOLINT: for its static functions */
+
 #include "tests/model/sync_task.h"
 
 static struct pawl_wait *wait;
@@ -154,6 +156,23 @@ static void poll_is_signalled_and_cancelled(void)
     destroy_mutex();
 }
 
+/* Behind it another one waits, which has the signal if the cancelled one cannot use it. */
+static void signal_meets_cancelled_poll(void)
+{
+    struct pawl_wait next = PAWL_WAIT_INITIALIZER;
+    create_mutex();
+    spawn_poll(wait_until_done_poll);
+    *wait_private(&next) = wait_for_signal(waiters_of(condition));
+    MODEL_ASSERT(pawl__wait_begin(wait_private(&next)) == WAIT_QUEUED);
+    cancel_task(NULL);
+    run_two(lock_and_signal, work_as_worker);
+    end_task();
+    MODEL_ASSERT((waiter_outcome(&wait_private(&next)->waiter) == OUTCOME_GRANTED) == (answer[0] != 0));
+    pawl_wait_cancel(&next);
+    model_outcome("%s", answer[0] == -ENOLCK ? "ENOLCK" : name_of(answer[0]));
+    destroy_mutex();
+}
+
 /* ---- selects ---- */
 
 static enum pawl_poll select_either_poll(struct pawl_context *cx, void *state)
@@ -217,6 +236,7 @@ SCENARIO(poll_gives_up_permit, "a stackless task is granted as it gives the wait
 SCENARIO(poll_gives_up_item, "the same, and it cannot be passed on", ONLY("0", "EALREADY"))
 SCENARIO(poll_is_signalled, "a stackless task is signalled", .outcomes = NULL)
 SCENARIO(poll_is_signalled_and_cancelled, "the same as it is cancelled", ONLY("0", "ECANCELED", "ENOLCK"))
+SCENARIO(signal_meets_cancelled_poll, "the same as another one waits behind it", ONLY("0", "ECANCELED", "ENOLCK"))
 SCENARIO(select_poll_is_granted, "a stackless task's select has two granters", ONLY("0", "1"))
 SCENARIO(select_poll_is_cancelled, "the same as it is cancelled", ONLY("0", "1", "ECANCELED"))
 SCENARIO(select_poll_gives_up, "the same as it gives up", ONLY("0", "1", "ECANCELED"))
@@ -230,6 +250,7 @@ int main(int argc, char **argv)
                                                              &poll_gives_up_item_,
                                                              &poll_is_signalled_,
                                                              &poll_is_signalled_and_cancelled_,
+                                                             &signal_meets_cancelled_poll_,
                                                              &select_poll_is_granted_,
                                                              &select_poll_is_cancelled_,
                                                              &select_poll_gives_up_,
