@@ -1,11 +1,14 @@
-/* No memory: an error, and nothing lost. This program's malloc and calloc fail on demand. */
+/* No memory: an error, and nothing lost. This program's malloc, calloc and aligned_alloc fail on
+ * demand. */
 #include <stdlib.h>
 
 #include "kinds.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
 static _Thread_local int succeed = -1; /* so many more calls of this thread; negative: all */
@@ -27,6 +30,11 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t count, size_t size)
 {
     return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return fails() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 /* The call, with so many allocations that succeed. */
