@@ -32,9 +32,12 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
 int pawl__await_enter_slowly(struct current *current)
 {
     struct pawl_task *task = current->task;
-    int error = usual_to_wait(current) ? 0 : pawl__await_allowed(current->runtime);
-    if (error != 0 || task == NULL || current->worker->budget > 0)
+    bool usual = usual_to_wait(current); /* and so its budget is spent */
+    int error = usual ? 0 : pawl__await_allowed(current->runtime);
+    if (error != 0 || task == NULL || (!usual && --current->worker->budget > 0))
         return error;
+    if (!pawl__worker_share_spent(current->worker))
+        return 0;
     pawl__task_yield(task);
     return pawl__cut_short(task, pawl__interruption(task));
 }
@@ -44,7 +47,8 @@ void pawl__spend_budget(void)
     struct current *current = pawl__current();
     if (current == NULL || current->task == NULL || --current->worker->budget > 0)
         return;
-    pawl__task_yield(current->task);
+    if (pawl__worker_share_spent(current->worker))
+        pawl__task_yield(current->task);
 }
 
 /* ---- suspending ---- */

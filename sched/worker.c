@@ -189,8 +189,22 @@ static void begin(struct worker *worker, struct pawl_task *task)
     task_begin(task);
     counter_add(&worker->counters.runs, 1);
     worker->budget = WORKER_BUDGET;
+    worker->slice_began_ns = 0;
     worker->current.task = task;
     worker->handed = NULL;
+}
+
+/* A budget of cheap calls is a microsecond: to yield so often would cost more than it gains, and whoever yields may be
+ * stolen away from the one it works with. */
+bool pawl__worker_share_spent(struct worker *worker)
+{
+    uint64_t now_ns = clock_now_ns(&worker->runtime->clock);
+    if (worker->slice_began_ns == 0)
+        worker->slice_began_ns = now_ns;
+    else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
+        return true;
+    worker->budget = WORKER_BUDGET;
+    return false;
 }
 
 static void queue_again(struct worker *worker, struct pawl_task *task)

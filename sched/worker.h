@@ -26,7 +26,8 @@ struct counters {
 enum {
     WORKER_INJECT_INTERVAL = 61,   /* tasks between looks at the injection queue when there is other work */
     WORKER_SLOT_RUNS_MAX = 32,     /* tasks from the slot in a row while others wait in the ring */
-    WORKER_BUDGET = 128,           /* calls that could have suspended but did not, until one yields */
+    WORKER_BUDGET = 128,           /* calls that could have suspended but did not, between looks at the clock */
+    WORKER_SLICE_NS = 20000,       /* what a task may go on for, from the first of these looks on, until one yields */
     WORKER_CLOCK_INTERVAL_MAX = 64 /* tasks between looks at the clock */
 };
 
@@ -47,6 +48,7 @@ struct worker {
     unsigned until_inject;      /* W tasks to run until the injection queue is first */
     unsigned slot_runs;         /* W */
     unsigned budget;            /* W */
+    uint64_t slice_began_ns;    /* W 0: its task has not spent a budget yet */
     unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
@@ -62,6 +64,9 @@ struct worker {
 
 /* The thread's function; arg is the worker. */
 void *pawl__worker_main(void *arg);
+
+/* The running task's budget is spent. true: so is its time, it is to yield. false: it has a new budget. */
+bool pawl__worker_share_spent(struct worker *worker);
 
 /* Makes a task that became ready available. worker: the calling one of the same runtime, or NULL. */
 void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task);

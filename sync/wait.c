@@ -107,7 +107,7 @@ int pawl__poll_enter(const struct pawl_context *cx)
     if (error != 0)
         return error;
     struct worker *worker = pawl__current()->worker;
-    if (worker->budget > 1) {
+    if (worker->budget > 1 || !pawl__worker_share_spent(worker)) {
         worker->budget--;
         return 0;
     }
