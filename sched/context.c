@@ -6,52 +6,7 @@
 #include "base/tsan.h"
 #include "base/valgrind.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PAWL_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__)
-#define PAWL_ASAN 1
-#endif
-
-/* Where the stack that was left goes on, and what it passed. */
-struct transfer {
-    void *from;
-    void *data;
-};
-
-/* Our own switch: what must survive is saved by the compiler, around instructions that say what they destroy. It
- * neither calls nor returns, so where both stacks were left at the same place, as they usually were, the processor
- * predicts the returns to their callers. Shadow stacks, which know of one stack's returns only, and the sanitizers have
- * Boost's. */
-#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2)) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
-
-/* Suspended, a stack ends in the address at which it goes on; there rax is `from` and rdx `data` of who jumps to it. */
-static inline __attribute__((always_inline)) struct transfer jump(void *to, void *data)
-{
-    struct transfer transfer;
-    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* over the red zone */
-                     "pushq %%rbp\n\t"
-                     "pushq %%rbx\n\t"
-                     "leaq 1f(%%rip), %%rax\n\t"
-                     "pushq %%rax\n\t"
-                     "movq %%rsp, %%rax\n\t"
-                     "movq %%rdi, %%rsp\n\t"
-                     "popq %%rcx\n\t"
-                     "jmp *%%rcx\n"
-                     "1:\n\t"
-                     "popq %%rbx\n\t"
-                     "popq %%rbp\n\t"
-                     "leaq 128(%%rsp), %%rsp"
-                     : "=&a"(transfer.from), "=d"(transfer.data), "+D"(to)
-                     : "d"(data)
-                     : "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
-                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
-                       "xmm14", "xmm15", "memory", "cc");
-    return transfer;
-}
-
+#ifdef CONTEXT_OWN_SWITCH
 /* The bottom of a stack: has no caller, and passes rax and rdx on. */
 void pawl__context_bottom(void);
 __asm__(".text\n"
@@ -82,7 +37,6 @@ static void *make(char *top, size_t size, void (*fn)(struct transfer))
 /* Boost.Context's C interface, which its C++ headers declare. It keeps floating-point control words, too. */
 struct transfer jump_fcontext(void *to, void *data);
 void *make_fcontext(void *top, size_t size, void (*fn)(struct transfer));
-#define jump jump_fcontext
 #define make make_fcontext
 #endif
 
@@ -102,7 +56,7 @@ static void shadow_fini(struct context *context)
     __tsan_destroy_fiber(context->shadow.fiber);
 }
 
-static void shadow_switch(struct context *from, struct context *to)
+static inline void shadow_switch(struct context *from, struct context *to)
 {
     from->shadow.fiber = __tsan_get_current_fiber(); /* of a home stack it is not known before */
     __tsan_switch_to_fiber(to->shadow.fiber, 0);     /* 0: synchronizes, as program order does */
@@ -114,7 +68,7 @@ static void shadow_init(struct context *context)
 }
 #define shadow_fini shadow_init
 
-static void shadow_switch(struct context *from, struct context *to)
+static inline void shadow_switch(struct context *from, struct context *to)
 {
     (void)from;
     (void)to;
@@ -126,7 +80,7 @@ void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_
 void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size);
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #else
-static void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size)
+static inline void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size)
 {
     (void)fake_stack;
     (void)bottom;
@@ -187,26 +141,14 @@ void pawl__context_prepare(struct context *context, context_fn *fn, void *arg)
     context->suspended = make(context->bottom + context->size, context->size, entry);
 }
 
-/* What fesetround and the like change, which is the thread's: asked for in debug builds only. */
-static inline unsigned rounding_mode(void)
-{
-#if defined(PAWL_DEBUG) && defined(__x86_64__)
-    enum { FLAGS = 0x3f };
-    return __builtin_ia32_stmxcsr() & ~(unsigned)FLAGS;
-#else
-    return 0;
-#endif
-}
-
+#ifndef CONTEXT_OWN_SWITCH
 void pawl__context_switch(struct context *from, struct context *to, bool for_good)
 {
     to->former = from;
     /* for good: no place to save the fake stack, so that it is freed */
     __sanitizer_start_switch_fiber(for_good ? NULL : &from->shadow.fake_stack, to->bottom, to->size);
     shadow_switch(from, to);
-    unsigned rounding = rounding_mode();
-    struct transfer transfer = jump(to->suspended, to);
-    if (rounding_mode() != rounding)
-        pawl__fatal("a task has suspended without putting the floating-point environment back");
+    struct transfer transfer = jump_fcontext(to->suspended, to);
     arrive(from, transfer.from, from->shadow.fake_stack);
 }
+#endif

@@ -2,7 +2,7 @@
  *
  * A stack is a worker's own (its home stack) or a task's. Whoever runs on one leaves it for another, which goes on
  * where it was left last, or begins. Only there is the former stack known to be left: it may be resumed elsewhere, or
- * used again, from then on. The switch itself is Boost.Context's.
+ * used again, from then on.
  *
  * Threads: a stack is used by one thread at a time; the hand-over is made by the task's state word (sched/task.h). */
 #ifndef PAWL_SCHED_CONTEXT_H
@@ -10,6 +10,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/assert.h"
+#include "base/tsan.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PAWL_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+#define PAWL_ASAN 1
+#endif
+
+#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2)) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
+#define CONTEXT_OWN_SWITCH 1
+#endif
 
 typedef void context_fn(void *arg);
 
@@ -38,8 +54,61 @@ void pawl__context_fini(struct context *context);
 /* Makes the next switch to it start fn(arg) on the empty stack; fn must end with a switch for good. */
 void pawl__context_prepare(struct context *context, context_fn *fn, void *arg);
 
-/* Leaves the calling stack, which is `from`, for `to`. Returns when resumed, perhaps on another thread; if it was left
- * for good, never. */
+/* Where the stack that was left goes on, and what it passed. */
+struct transfer {
+    void *from;
+    void *data;
+};
+
+/* pawl__context_switch: leaves the calling stack, which is `from`, for `to`. Returns when resumed, perhaps on another
+ * thread; if it was left for good, never. */
+#ifdef CONTEXT_OWN_SWITCH
+/* Suspended, a stack ends in the address at which it goes on; there rax is `from` and rdx `data` of who jumps to it. */
+static inline __attribute__((always_inline)) struct transfer context_jump(void *to, void *data)
+{
+    struct transfer transfer;
+    __asm__ volatile("leaq -128(%%rsp), %%rsp\n\t" /* over the red zone */
+                     "pushq %%rbp\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "movq %%rsp, %%rax\n\t"
+                     "movq %%rdi, %%rsp\n\t"
+                     "popq %%rcx\n\t"
+                     "jmp *%%rcx\n"
+                     "1:\n\t"
+                     "popq %%rbp\n\t"
+                     "leaq 128(%%rsp), %%rsp"
+                     : "=&a"(transfer.from), "=d"(transfer.data), "+D"(to)
+                     : "d"(data)
+                     : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
+                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+                       "xmm14", "xmm15", "memory", "cc");
+    return transfer;
+}
+
+/* What fesetround and the like change, which is the thread's: asked for in debug builds only. */
+static inline unsigned context_rounding(void)
+{
+#ifdef PAWL_DEBUG
+    enum { FLAGS = 0x3f };
+    return __builtin_ia32_stmxcsr() & ~(unsigned)FLAGS;
+#else
+    return 0;
+#endif
+}
+
+static inline void pawl__context_switch(struct context *from, struct context *to, bool for_good)
+{
+    unsigned rounding = context_rounding();
+    (void)for_good;
+    to->former = from;
+    struct transfer transfer = context_jump(to->suspended, to);
+    if (context_rounding() != rounding)
+        pawl__fatal("a task has suspended without putting the floating-point environment back");
+    from->former->suspended = transfer.from;
+}
+#else
 void pawl__context_switch(struct context *from, struct context *to, bool for_good);
+#endif
 
 #endif

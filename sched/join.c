@@ -34,7 +34,7 @@ void pawl__task_unref(struct pawl_task *task)
 /* ---- waking ---- */
 
 /* By a worker of the task's runtime, which therefore lives. */
-static void wake_as_worker(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t flags)
+static inline __attribute__((always_inline)) void wake_as_worker(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t flags)
 {
     if (runtime_usable(rt) == 0 && task_mark_woken(task, flags))
         pawl__schedule(rt, worker, task);

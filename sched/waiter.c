@@ -46,14 +46,8 @@ void pawl__waiter_await_grant(struct waiter *waiter)
             pawl__wait_on(&waiter->outcome, OUTCOME_NONE, monotonic_now_ns() + NAP_NS);
 }
 
-void pawl__waiter_grant(struct waiter *waiter, int outcome)
+void pawl__waiter_grant_thread(struct waiter *lead, int outcome)
 {
-    struct waiter *lead = waiter->lead;
-    struct pawl_task *task = lead->task;
-    if (task == NULL) {
-        store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
-        pawl__wake_one(&lead->outcome);                       /* an address only: the waiter may be gone */
-        return;
-    }
-    pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
+    store_release_u32(&lead->outcome, (uint32_t)outcome); /* edge waiter.granted */
+    pawl__wake_one(&lead->outcome);                       /* an address only: the waiter may be gone */
 }

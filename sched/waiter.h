@@ -19,6 +19,7 @@
 
 #include "base/atomic.h"
 #include "base/list.h"
+#include "sched/join.h"
 
 struct pawl_task;
 
@@ -63,8 +64,18 @@ int pawl__waiter_wait(struct waiter *waiter, uint64_t deadline_ns, bool interrup
  * is preempted. */
 void pawl__waiter_await_grant(struct waiter *waiter);
 
+void pawl__waiter_grant_thread(struct waiter *lead, int outcome);
+
 /* The waiter may be gone when this returns. */
-void pawl__waiter_grant(struct waiter *waiter, int outcome);
+static inline void pawl__waiter_grant(struct waiter *waiter, int outcome)
+{
+    struct waiter *lead = waiter->lead;
+    struct pawl_task *task = lead->task;
+    if (task == NULL)
+        pawl__waiter_grant_thread(lead, outcome);
+    else
+        pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
+}
 
 /* Chooses among those who would grant a select; under the lock of the list that the waiter was on. false: leave it. */
 static inline bool waiter_claim(struct waiter *waiter)
