@@ -1,19 +1,22 @@
 /* Waiter: one wait of one task or plain thread for one outcome; the one mechanism under all that can be waited for.
  *
  * Whoever will grant keeps the waiter on a list of its own, under a lock of its own. It takes the waiter off and claims
- * it under that lock, and grants it, with its outcome, after it. Whoever waits and wants to give up takes the lock:
- * still on the list means it may go; off the list means the outcome is on its way and is to be waited for, since it is
- * written to the waiter. So there is one outcome, and none is lost.
+ * it under that lock, and grants it, with its outcome, after it. Whoever waits and wants to give up claims it for
+ * nobody; if it is too late for that, the outcome is on its way and is to be waited for, since it is written to the
+ * waiter. So there is one outcome, and none is lost. A waiter that is claimed for nobody is still on the list, and takes
+ * itself off; one that was claimed by somebody else does not touch what it waited for any more, which may be gone.
  *
- * A select waits with several waiters, on a list each, that share the outcome of the first of them, their lead. Each
- * granter, under its own lock, must claim: the first to do so is chosen, and the others find out. A lone waiter is
- * claimed by being taken off its list.
+ * A select waits with several waiters, on a list each, that share the claim and the outcome of the first of them, their
+ * lead: who claims one of them has claimed all, and the number of the one is that of the choice.
+ *
+ * A waiter without a number is claimed by being taken off its list: who gives up takes the lock and looks. For lists that
+ * outlive whoever waits on them.
  *
  * Edge waiter.chosen: claiming is a compare-and-swap (acq_rel) of the lead's word; whoever loses touches the waiters no
  *     more but to take them off lists.
  * Edge waiter.granted: grant's release pairs with the waiter's acquire: all that the granter wrote.
  *
- * Threads: init, wait and poll by the one that waits; claim and grant by any, once. Blocks: wait suspends. */
+ * Threads: init, wait, leave and poll by the one that waits; claim and grant by any, once. Blocks: wait suspends. */
 #ifndef PAWL_SCHED_WAITER_H
 #define PAWL_SCHED_WAITER_H
 
@@ -26,7 +29,7 @@ struct pawl_task;
 /* What a wait came to; negative values are errnos. */
 enum { OUTCOME_NONE = 0, OUTCOME_GRANTED = 1, OUTCOME_GRANTED_TO_ALL = 2 };
 
-enum { CHOSEN_NONE = 0, CHOSEN_NOBODY = INT32_MAX /* the select gave up */ };
+enum { CHOSEN_NONE = 0, CHOSEN_NOBODY = INT32_MAX /* it gave up */ };
 
 /* Access: L under the granter's lock, C constant after init, A any thread atomic */
 struct waiter {
@@ -34,8 +37,8 @@ struct waiter {
     struct waiter *lead;           /* C of a select; else itself */
     struct pawl_task *task;        /* C of the lead; NULL: a plain thread */
     PAWL_ATOMIC(uint32_t) outcome; /* A of the lead */
-    PAWL_ATOMIC(uint32_t) chosen;  /* A of the lead of a select */
-    uint32_t number;               /* C in a select, from 1; 0: alone */
+    PAWL_ATOMIC(uint32_t) chosen;  /* A of the lead */
+    uint32_t number;               /* C from 1; 0: claimed by being taken off its list */
     struct waiter *next;           /*   of who claimed it */
 };
 
@@ -77,12 +80,19 @@ static inline void pawl__waiter_grant(struct waiter *waiter, int outcome)
         pawl__task_grant(task, &lead->outcome, (uint32_t)outcome);
 }
 
-/* Chooses among those who would grant a select; under the lock of the list that the waiter was on. false: leave it. */
+/* For a granter, under the lock of the list that the waiter was on. false: leave it. */
 static inline bool waiter_claim(struct waiter *waiter)
 {
     uint32_t none = CHOSEN_NONE;
     /* relaxed when it fails: nothing is done with it then */
     return waiter->number == 0 || cas_acq_rel_relaxed_u32(&waiter->lead->chosen, &none, waiter->number);
+}
+
+/* For who waits: claims its lead for nobody. false: somebody was quicker. */
+static inline bool waiter_leave(struct waiter *lead)
+{
+    uint32_t none = CHOSEN_NONE;
+    return cas_acq_rel_relaxed_u32(&lead->chosen, &none, CHOSEN_NOBODY); /* edge waiter.chosen */
 }
 
 static inline int waiter_outcome(const struct waiter *waiter)

@@ -153,11 +153,15 @@ void pawl__worker_look_at_clock(struct worker *worker)
     enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
     struct pawl_runtime *rt = worker->runtime;
     uint64_t now_ns = clock_now_ns(&rt->clock), passed_ns = now_ns - worker->clock_read_ns;
-    if (passed_ns < SOON_NS && worker->clock_interval < WORKER_CLOCK_INTERVAL_MAX)
+    if (passed_ns < SOON_NS && worker->clock_interval <= WORKER_CLOCK_INTERVAL_MAX / 2)
         worker->clock_interval *= 2;
+    else if (passed_ns < SOON_NS)
+        worker->clock_interval = WORKER_CLOCK_INTERVAL_MAX;
     else if (passed_ns > LATE_NS && worker->clock_interval > 1)
         worker->clock_interval /= 2;
     worker->until_clock = worker->clock_interval;
+    if (worker->clock_interval == WORKER_CLOCK_INTERVAL_MAX && worker->until_inject > 1)
+        worker->until_clock = worker->until_inject; /* both on one way home */
     worker->clock_read_ns = now_ns;
     turn_own_shard(worker, now_ns);
     if (now_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))

@@ -28,7 +28,7 @@ enum {
     WORKER_SLOT_RUNS_MAX = 32,     /* tasks from the slot in a row while others wait in the ring */
     WORKER_BUDGET = 128,           /* calls that could have suspended but did not, between looks at the clock */
     WORKER_SLICE_NS = 20000,       /* what a task may go on for, from the first of these looks on, until one yields */
-    WORKER_CLOCK_INTERVAL_MAX = 64 /* tasks between looks at the clock */
+    WORKER_CLOCK_INTERVAL_MAX = WORKER_INJECT_INTERVAL /* tasks between looks at the clock: on one way home */
 };
 
 enum leave { LEAVE_SUSPENDED, LEAVE_YIELDED, LEAVE_FINISHED };

@@ -43,7 +43,9 @@ static void withdrawn(struct wait *wait, struct claimed *claimed)
     barrier->arrived--;
 }
 
-static const struct wait_kind kind = {.attempt = attempt, .queue = queue, .withdrawn = withdrawn};
+/* All go or none: so it must be known that nobody is leaving before the first is claimed. */
+static const struct wait_kind kind = {
+    .attempt = attempt, .queue = queue, .withdrawn = withdrawn, .claimed_by_list = true};
 
 static struct wait arrival(struct barrier *barrier)
 {

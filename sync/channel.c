@@ -169,7 +169,7 @@ static int queue_locked(struct wait *wait, const struct wait_kind *kind, struct 
     wait->lock = &c->lock;
     wait->object = c;
     wait->item = item;
-    pawl__waiter_init(&wait->waiter);
+    wait_init_waiter(wait, kind);
     return wait_queue(wait, waiters);
 }
 

@@ -301,18 +301,21 @@ static int begin(const struct selection *s, bool may_queue)
 
 /* ---- ending ---- */
 
-/* No case is chosen, and none will be. false: one was before. */
-static bool choose_nobody(const struct selection *s)
-{
-    uint32_t none = CHOSEN_NONE;
-    return cas_acq_rel_relaxed_u32(&lead_of(s)->chosen, &none, CHOSEN_NOBODY); /* edge waiter.chosen */
-}
-
-static void withdraw_all(const struct selection *s)
+/* But the one with that index, whose object may be gone; -1: all. */
+static void withdraw_all_but(const struct selection *s, int index)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (s->cases[i].kind != PAWL_CASE_DEADLINE && wait_at(s, i)->kind != NULL)
+        if ((int)i != index && s->cases[i].kind != PAWL_CASE_DEADLINE && wait_at(s, i)->kind != NULL)
             pawl__wait_withdraw(wait_at(s, i));
+}
+
+/* No case is chosen, and none will be. false: one was before. */
+static bool leave(const struct selection *s)
+{
+    if (!waiter_leave(lead_of(s)))
+        return false;
+    withdraw_all_but(s, -1);
+    return true;
 }
 
 /* The outcome is there: which case it is. */
@@ -321,7 +324,7 @@ static int chosen_of(const struct selection *s)
     int outcome = waiter_outcome(lead_of(s));
     int index = (int)load_relaxed_u32(&lead_of(s)->chosen) - 1; /* relaxed: it was chosen before the outcome came */
     s->cases[index].status = outcome < 0 ? outcome : 0;
-    withdraw_all(s);
+    withdraw_all_but(s, index);
     return index;
 }
 
@@ -345,10 +348,8 @@ static int end(const struct selection *s)
     else
         error = pawl__waiter_wait(lead, s->deadline_ns, true);
     noise_point("waiter.chosen.ended");
-    if (error != 0 && choose_nobody(s)) {
-        withdraw_all(s);
+    if (error != 0 && leave(s))
         return error == -ETIMEDOUT ? s->at_deadline : pawl__cut_short(lead->task, error);
-    }
     if (error != 0)
         pawl__waiter_wait(lead, PAWL_NEVER, false);
     return chosen_of(s);
@@ -421,8 +422,7 @@ static enum pawl_poll poll_pending(const struct selection *s, struct pawl_task *
         int error = pawl__interruption(task);
         if (error == 0 && !deadline_came(s, task))
             return PAWL_PENDING;
-        if (choose_nobody(s)) {
-            withdraw_all(s);
+        if (leave(s)) {
             stop(s, task);
             *index = error != 0 ? error : s->at_deadline;
             return PAWL_READY;
@@ -462,8 +462,7 @@ int pawl_select_cancel(struct pawl_case *cases, size_t count, int *index)
         return 0;
     look(&s, cases, count, PAWL_NEVER);
     struct pawl_task *task = lead_of(&s)->task;
-    if (choose_nobody(&s)) {
-        withdraw_all(&s);
+    if (leave(&s)) {
         stop(&s, task);
         return 0;
     }

@@ -16,7 +16,7 @@ static int begin(struct wait *wait, bool may_queue)
         lock_acquire(wait->lock);
         int result = kind->attempt(wait, &claimed);
         if (result == -EAGAIN && may_queue) {
-            pawl__waiter_init(&wait->waiter);
+            wait_init_waiter(wait, kind);
             result = kind->queue(wait, &claimed);
         }
         lock_release(wait->lock);
@@ -54,15 +54,26 @@ bool pawl__wait_withdraw(struct wait *wait)
     return linked;
 }
 
+bool pawl__wait_leave(struct wait *wait)
+{
+    if (wait->kind->claimed_by_list)
+        return pawl__wait_withdraw(wait);
+    if (!waiter_leave(&wait->waiter))
+        return false;
+    noise_point("waiter.chosen.left");
+    pawl__wait_withdraw(wait);
+    return true;
+}
+
 static int result_of(const struct wait *wait)
 {
     int outcome = waiter_outcome(&wait->waiter);
     return outcome < 0 ? outcome : 0;
 }
 
-static __attribute__((noinline)) int withdraw_or_await(struct wait *wait, int error)
+static __attribute__((noinline)) int leave_or_await(struct wait *wait, int error)
 {
-    if (pawl__wait_withdraw(wait))
+    if (pawl__wait_leave(wait))
         return pawl__cut_short(wait->waiter.task, error);
     pawl__waiter_wait(&wait->waiter, PAWL_NEVER, false);
     return result_of(wait);
@@ -79,7 +90,7 @@ int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
     else
         error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
     noise_point("waiter.granted.ended");
-    return PAWL_LIKELY(error == 0) ? result_of(wait) : withdraw_or_await(wait, error);
+    return PAWL_LIKELY(error == 0) ? result_of(wait) : leave_or_await(wait, error);
 }
 
 int pawl__wait(struct wait *wait, uint64_t deadline_ns)
@@ -136,7 +147,7 @@ static enum pawl_poll poll_pending(struct wait *wait, int *status)
         return ready(wait, status, result_of(wait));
     if ((error = pawl__interruption(wait->waiter.task)) == 0)
         return PAWL_PENDING;
-    if (pawl__wait_withdraw(wait))
+    if (pawl__wait_leave(wait))
         return ready(wait, status, error);
     pawl__waiter_await_grant(&wait->waiter);
     return ready(wait, status, result_of(wait));
@@ -178,7 +189,7 @@ int pawl_wait_cancel(struct pawl_wait *public)
     const struct wait_kind *kind = wait->kind;
     if (kind == NULL)
         return 0;
-    bool withdrawn = pawl__wait_withdraw(wait);
+    bool withdrawn = pawl__wait_leave(wait);
     wait->kind = NULL;
     if (withdrawn)
         return 0;

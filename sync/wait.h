@@ -6,7 +6,7 @@
  *     blocking call                        poll form                           select
  *     attempt, else queue, under the lock  the same, at its first poll         the same of all cases, under all locks
  *     suspend until granted                PENDING, and look at each poll      suspend, or PENDING
- *     cut short: withdraw                  cancelled, given up: withdraw       the same, after nobody is chosen
+ *     cut short: leave                     cancelled, given up: leave          leave, and withdraw each
  *
  * Whoever is granted may end the object at once. So the last thing that a granter does to it is to release its lock, or
  * the one compare-and-swap of a fast path; it grants after that.
@@ -44,6 +44,7 @@ struct wait_kind {
     void (*pass_on)(struct wait *wait);
     /* Without the lock: 0 or an errno. NULL if attempt never asks for it. */
     int (*prepare)(struct wait *wait);
+    bool claimed_by_list; /* such waiters have no number (sched/waiter.h) */
 };
 
 /* Access: C constant while it is pending, L(lock) */
@@ -88,7 +89,10 @@ int pawl__poll_enter(const struct pawl_context *cx);
 enum pawl_poll pawl__wait_poll_first(struct wait *wait, const struct wait *request, int *status);
 enum pawl_poll pawl__wait_poll_again(struct wait *wait, const struct wait *request, int *status);
 
-/* Takes a queued one off its list. false: it is not there any more, its outcome is on the way. */
+/* Gives a queued one up. false: its outcome is on the way, and its object is not to be touched. */
+bool pawl__wait_leave(struct wait *wait);
+
+/* Takes it off its list, if it is there; true: it was. */
 bool pawl__wait_withdraw(struct wait *wait);
 
 /* A mistake of the caller's that no errno can tell of, as the call returns none: ends a debug build, which is the only
@@ -102,6 +106,12 @@ bool pawl__wait_withdraw(struct wait *wait);
 static inline struct wait *wait_private(struct pawl_wait *wait)
 {
     return (struct wait *)(void *)wait;
+}
+
+static inline void wait_init_waiter(struct wait *wait, const struct wait_kind *kind)
+{
+    pawl__waiter_init(&wait->waiter);
+    wait->waiter.number = kind->claimed_by_list ? 0 : 1;
 }
 
 /* A queue function for a list of waiters. */
