@@ -1,5 +1,6 @@
 /* A barrier between the steps of a computation: no task begins a step before all have ended the one before. Heat
- * spreads along a ring of cells; each task has a part of it and reads its neighbours' cells at the edges. */
+ * spreads along a ring of cells; each task has a part of it and reads its neighbours' cells at the edges. What they
+ * share lies in main's memory: when pawl_run has returned no task is left. */
 #include <pawl/pawl.h>
 #include <stdio.h>
 
@@ -7,15 +8,16 @@
 #define CELLS 64
 #define STEPS 200
 
+struct part {
+    struct ring *ring;
+    int first;
+};
+
 struct ring {
     struct pawl_barrier barrier;
     double heat[2][CELLS]; /* of this step, and of the next */
     int steps_led;
-};
-
-struct part {
-    struct ring *ring;
-    int first;
+    struct part parts[PARTS];
 };
 
 static void *spread(void *arg)
@@ -27,7 +29,10 @@ static void *spread(void *arg)
         double *next = ring->heat[(step + 1) % 2];
         for (int i = part->first; i < part->first + CELLS / PARTS; i++)
             next[i] = (now[(i + CELLS - 1) % CELLS] + 2 * now[i] + now[(i + 1) % CELLS]) / 4;
-        if (pawl_barrier_wait(&ring->barrier) == 1)
+        int result = pawl_barrier_wait(&ring->barrier);
+        if (result < 0)
+            return NULL; /* cancelled: the others wait for us in vain, and are to be cancelled too */
+        if (result == 1)
             ring->steps_led++; /* one task a step: the one that came last */
     }
     return NULL;
@@ -35,11 +40,11 @@ static void *spread(void *arg)
 
 static void *spread_together(void *arg)
 {
-    struct part parts[PARTS];
+    struct ring *ring = arg;
     struct pawl_task *tasks[PARTS];
     for (int i = 0; i < PARTS; i++) {
-        parts[i] = (struct part){arg, i * (CELLS / PARTS)};
-        if (pawl_spawn(NULL, spread, &parts[i], &tasks[i]) != 0)
+        ring->parts[i] = (struct part){ring, i * (CELLS / PARTS)};
+        if (pawl_spawn(NULL, spread, &ring->parts[i], &tasks[i]) != 0)
             return NULL;
     }
     for (int i = 0; i < PARTS; i++)

@@ -18,7 +18,8 @@ static void *count_up(void *arg)
 {
     const struct pipeline *pipeline = arg;
     for (long i = 1; i <= NUMBERS; i++)
-        pawl_channel_send(pipeline->numbers, &i); /* by value; blocks this thread while it is full */
+        if (pawl_channel_send(pipeline->numbers, &i) != 0) /* by value; blocks this thread while it is full */
+            break;
     pawl_channel_close(pipeline->numbers);
     return NULL;
 }
@@ -29,7 +30,8 @@ static void *square(void *arg)
     long number;
     while (pawl_channel_receive(pipeline->numbers, &number) == 0) {
         number *= number;
-        pawl_channel_send(pipeline->squares, &number);
+        if (pawl_channel_send(pipeline->squares, &number) != 0)
+            break;
     }
     return NULL;
 }
@@ -68,6 +70,7 @@ int main(void)
         pawl_channel_create(&pipeline.squares, PAWL_UNBOUNDED, sizeof(long)) != 0 ||
         pthread_create(&thread, NULL, count_up, &pipeline) != 0 || pawl_run(NULL, add_up, &pipeline, &result) != 0)
         return 1;
+    pawl_channel_close(pipeline.numbers); /* should nobody have received them all, the thread does not wait for ever */
     pthread_join(thread, NULL);
     pawl_channel_destroy(pipeline.numbers);
     pawl_channel_destroy(pipeline.squares);

@@ -1,5 +1,8 @@
 /* A condition variable: tasks wait until something that a mutex guards has become true. Here it is a tank that one task
- * fills and others drink from; each looks again in a loop, since what was signalled may be gone again. */
+ * fills and others drink from; each looks again in a loop, since what was signalled may be gone again.
+ *
+ * Whatever pawl_condition_wait returns, the mutex is held again. An error says that the task was cancelled: it would
+ * not wait any more, so the loop has to end. */
 #include <pawl/pawl.h>
 #include <stdio.h>
 
@@ -13,18 +16,44 @@ struct tank {
     int drunk;
 };
 
-static void *drink(void *arg)
+/* A litre; or why not: the task was cancelled, or the runtime ends. */
+static int drink_one(struct tank *tank)
 {
-    struct tank *tank = arg;
-    for (int i = 0; i < LITRES / GUESTS; i++) {
-        pawl_mutex_lock(&tank->lock);
-        while (tank->litres == 0)
-            pawl_condition_wait(&tank->filled, &tank->lock); /* unlocks meanwhile */
+    int error = pawl_mutex_lock(&tank->lock);
+    if (error != 0)
+        return error; /* it is not held then */
+    while (tank->litres == 0 && error == 0)
+        error = pawl_condition_wait(&tank->filled, &tank->lock); /* unlocks meanwhile */
+    if (error == 0) {
         tank->litres--;
         tank->drunk++;
-        pawl_mutex_unlock(&tank->lock);
-        pawl_condition_signal(&tank->emptied);
     }
+    pawl_mutex_unlock(&tank->lock);
+    if (error == 0)
+        pawl_condition_signal(&tank->emptied);
+    return error;
+}
+
+static int fill_one(struct tank *tank)
+{
+    int error = pawl_mutex_lock(&tank->lock);
+    if (error != 0)
+        return error;
+    while (tank->litres == tank->litres_max && error == 0)
+        error = pawl_condition_wait(&tank->emptied, &tank->lock);
+    if (error == 0)
+        tank->litres++;
+    pawl_mutex_unlock(&tank->lock);
+    if (error == 0)
+        pawl_condition_signal(&tank->filled); /* one guest; pawl_condition_broadcast would wake all */
+    return error;
+}
+
+static void *drink(void *tank)
+{
+    for (int i = 0; i < LITRES / GUESTS; i++)
+        if (drink_one(tank) != 0)
+            break;
     return NULL;
 }
 
@@ -35,14 +64,9 @@ static void *fill(void *arg)
     for (int i = 0; i < GUESTS; i++)
         if (pawl_spawn(NULL, drink, tank, &guests[i]) != 0)
             return NULL;
-    for (int i = 0; i < LITRES; i++) {
-        pawl_mutex_lock(&tank->lock);
-        while (tank->litres == tank->litres_max)
-            pawl_condition_wait(&tank->emptied, &tank->lock);
-        tank->litres++;
-        pawl_mutex_unlock(&tank->lock);
-        pawl_condition_signal(&tank->filled); /* one guest; pawl_condition_broadcast would wake all */
-    }
+    for (int i = 0; i < LITRES; i++)
+        if (fill_one(tank) != 0)
+            break;
     for (int i = 0; i < GUESTS; i++)
         pawl_join(guests[i], NULL);
     return NULL;

@@ -8,7 +8,6 @@
 #include <optional>
 #include <system_error>
 #include <type_traits>
-#include <vector>
 
 /* Fits std::lock_guard, std::unique_lock, std::scoped_lock. */
 class Mutex
@@ -84,28 +83,30 @@ struct Shop {
 };
 
 static void *serve(void *arg)
-{
+try {
     auto &shop = *static_cast<Shop *>(arg);
     while (auto order = shop.orders.receive()) {
         std::lock_guard<Mutex> guard(shop.mutex);
         shop.sum += *order;
     }
     return nullptr;
+} catch (const std::system_error &) {
+    return nullptr; /* cancelled while it waited for the mutex; exceptions must not leave a task */
 }
 
 static void *open_shop(void *arg)
 {
-    Shop shop;
-    std::vector<pawl_task *> tasks(3);
+    auto &shop = *static_cast<Shop *>(arg);
+    pawl_task *tasks[3];
     for (auto &task : tasks)
-        if (pawl_spawn(nullptr, serve, &shop, &task) != 0)
+        if (pawl_spawn(nullptr, serve, arg, &task) != 0)
             return nullptr;
     for (int i = 1; i <= 100; i++)
-        shop.orders.send(i);
+        if (!shop.orders.send(i))
+            break;
     shop.orders.close();
     for (auto *task : tasks)
         pawl_join(task, nullptr);
-    *static_cast<int *>(arg) = shop.sum;
     return nullptr;
 }
 
@@ -129,9 +130,9 @@ static bool end_them()
 
 int main()
 {
-    int sum = 0;
-    if (pawl_run(nullptr, open_shop, &sum, nullptr) != 0)
+    Shop shop; /* outlives the tasks: when pawl_run has returned none is left */
+    if (pawl_run(nullptr, open_shop, &shop, nullptr) != 0)
         return 1;
-    std::printf("the orders come to %d\n", sum);
-    return sum == 5050 && end_them() ? 0 : 1;
+    std::printf("the orders come to %d\n", shop.sum);
+    return shop.sum == 5050 && end_them() ? 0 : 1;
 }

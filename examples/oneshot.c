@@ -26,23 +26,24 @@ static void *think(void *arg)
 }
 
 /* Its answer, or NULL. */
-static void *ask(void *arg)
+static void *await_answer(struct question *question, uint64_t patience_ns)
 {
-    struct question *question = arg;
     void *answer = NULL;
-    if (pawl_oneshot_receive_until(&question->answer, &answer, pawl_now(NULL) + PAWL_SEC(2)) == 0)
-        return answer;
-    pawl_oneshot_close(&question->answer);
-    return NULL;
+    if (pawl_oneshot_receive_until(&question->answer, &answer, pawl_now(NULL) + patience_ns) != 0) {
+        pawl_oneshot_close(&question->answer);
+        pawl_oneshot_try_receive(&question->answer, &answer); /* it may have come just before the close */
+    }
+    return answer;
 }
 
-static void *ask_in_vain(void *arg)
+static void *ask(void *question)
 {
-    struct question *question = arg;
-    void *answer = NULL;
-    int result = pawl_oneshot_receive_until(&question->answer, &answer, pawl_now(NULL) + PAWL_MS(1));
-    pawl_oneshot_close(&question->answer);
-    return result == -ETIMEDOUT ? NULL : answer;
+    return await_answer(question, PAWL_SEC(2));
+}
+
+static void *ask_in_vain(void *question)
+{
+    return await_answer(question, PAWL_MS(1));
 }
 
 static int *put(struct question *question, pawl_task_fn *how)

@@ -17,7 +17,8 @@ static void *look(void *arg)
     struct prices *prices = arg;
     void *half_done = NULL;
     for (int i = 0; i < LOOKS; i++) {
-        pawl_rwlock_read(&prices->lock);
+        if (pawl_rwlock_read(&prices->lock) != 0)
+            break; /* cancelled, or the runtime ends: it is not held then */
         if (prices->tax * 5 != prices->net)
             half_done = prices;
         pawl_rwlock_unlock(&prices->lock);
@@ -29,7 +30,8 @@ static void *look(void *arg)
 
 static void raise_price(struct prices *prices)
 {
-    pawl_rwlock_write(&prices->lock);
+    if (pawl_rwlock_write(&prices->lock) != 0)
+        return;
     prices->net += 10;
     pawl_yield(); /* nobody sees this moment */
     prices->tax += 2;

@@ -25,7 +25,7 @@ static void *serve(void *arg)
         switch (pawl_select(cases, 3)) {
         case 0:
             request *= 2;
-            pawl_channel_send(server->answers, &request);
+            pawl_channel_send(server->answers, &request); /* cancelled: so is the next select */
             break;
         case 1:
             server->saves++;
@@ -45,8 +45,8 @@ static void *use_server(void *arg)
     if (pawl_spawn(NULL, serve, server, &task) != 0)
         return NULL;
     for (int i = 0; i < REQUESTS; i++) {
-        pawl_channel_send(server->requests, &i);
-        pawl_channel_receive(server->answers, &answer);
+        if (pawl_channel_send(server->requests, &i) != 0 || pawl_channel_receive(server->answers, &answer) != 0)
+            break;
         right += answer == 2 * i;
         if (i % 10 == 0)
             pawl_sleep(SAVE_NS);

@@ -38,8 +38,8 @@ static int begin(struct pawl_token *request, struct step *steps, struct pawl_tas
 
 static void *serve(void *arg)
 {
+    struct step(*steps)[STEPS] = arg;
     struct pawl_token *server, *requests[2];
-    struct step steps[2][STEPS];
     struct pawl_task *tasks[2][STEPS];
     int given_up = 0, finished = 0;
     if (pawl_token_create(&server, NULL) != 0)
@@ -65,7 +65,7 @@ static void *serve(void *arg)
 
 int main(void)
 {
-    int marker;
+    struct step steps[2][STEPS]; /* here: when pawl_run has returned no task is left */
     void *result;
-    return pawl_run(NULL, serve, &marker, &result) == 0 && result == &marker ? 0 : 1;
+    return pawl_run(NULL, serve, steps, &result) == 0 && result == steps ? 0 : 1;
 }

@@ -23,17 +23,15 @@ static void *follow(void *arg)
             return NULL;
         ++*seen;
     }
-    *seen = settings.level; /* closed, and this was the last one */
+    *seen = settings.level; /* closed, and this was the last one; or cancelled */
     return seen;
 }
 
 static void *change(void *arg)
 {
-    static const struct settings initial = {0, 0};
     struct pawl_task *follower;
     void *result = NULL;
-    if (pawl_watch_create(&settings_watch, &initial, sizeof initial) != 0 ||
-        pawl_spawn(NULL, follow, arg, &follower) != 0)
+    if (pawl_spawn(NULL, follow, arg, &follower) != 0)
         return NULL;
     for (int i = 1; i <= CHANGES; i++) {
         struct settings next = {i, 2 * i};
@@ -43,16 +41,18 @@ static void *change(void *arg)
     }
     pawl_watch_close(settings_watch);
     pawl_join(follower, &result);
-    pawl_watch_destroy(settings_watch);
     return result;
 }
 
 int main(void)
 {
+    static const struct settings initial = {0, 0};
     int last = 0;
     void *result;
-    if (pawl_run(NULL, change, &last, &result) != 0 || result == NULL)
+    if (pawl_watch_create(&settings_watch, &initial, sizeof initial) != 0 ||
+        pawl_run(NULL, change, &last, &result) != 0 || result == NULL)
         return 1;
+    pawl_watch_destroy(settings_watch); /* when pawl_run has returned no task is left that could use it */
     printf("the follower ended with level %d\n", last);
     return last == CHANGES ? 0 : 1;
 }
