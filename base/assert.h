@@ -8,8 +8,8 @@
 
 struct pawl_hooks;
 
-/* Calls the hook that pawl__fatal_hook named on this thread, if any, then aborts. Prints nothing itself: the sentence
- * is found in a core dump, or by the hook. */
+/* Calls the hook that pawl__fatal_hook named on this thread, if any, then aborts. The sentence is found in a core dump,
+ * or by the hook; only a debug build writes it to standard error. */
 _Noreturn void pawl__fatal(const char *sentence);
 
 /* Names the hooks that an impossible state on the calling thread reports to; NULL: none. */

@@ -1,4 +1,6 @@
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <pawl/runtime.h>
 
@@ -17,5 +19,9 @@ _Noreturn void pawl__fatal(const char *sentence)
     const char *volatile violated = sentence;
     if (thread_hooks != NULL && thread_hooks->fatal_error != NULL)
         thread_hooks->fatal_error(thread_hooks->context, violated);
+#ifdef PAWL_DEBUG
+    if (write(STDERR_FILENO, violated, strlen(violated)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
+        abort();
+#endif
     abort();
 }

@@ -23,7 +23,7 @@
 #define PAWL_ASAN 1
 #endif
 
-#if defined(__x86_64__) && !(defined(__CET__) && (__CET__ & 2)) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
+#if defined(__x86_64__) && !defined(__CET__) && !defined(PAWL_ASAN) && !defined(PAWL_TSAN)
 #define CONTEXT_OWN_SWITCH 1
 #endif
 
@@ -60,9 +60,25 @@ struct transfer {
     void *data;
 };
 
+/* For functions that switch: no optimizer is to take what it sees in them for all that happens there. Other stacks run
+ * meanwhile, and may change what looks as if nothing else did, such as a static variable. */
+#if defined(__clang__)
+#define CONTEXT_SWITCHES __attribute__((noinline))
+#else
+#define CONTEXT_SWITCHES __attribute__((noipa))
+#endif
+
 /* pawl__context_switch: leaves the calling stack, which is `from`, for `to`. Returns when resumed, perhaps on another
  * thread; if it was left for good, never. */
 #ifdef CONTEXT_OWN_SWITCH
+#ifdef __AVX512F__
+#define CONTEXT__AVX512                                                                                                \
+    , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27",      \
+        "xmm28", "xmm29", "xmm30", "xmm31", "k1", "k2", "k3", "k4", "k5", "k6", "k7"
+#else
+#define CONTEXT__AVX512
+#endif
+
 /* Suspended, a stack ends in the address at which it goes on; there rax is `from` and rdx `data` of who jumps to it. */
 static inline __attribute__((always_inline)) struct transfer context_jump(void *to, void *data)
 {
@@ -80,9 +96,10 @@ static inline __attribute__((always_inline)) struct transfer context_jump(void *
                      "leaq 128(%%rsp), %%rsp"
                      : "=&a"(transfer.from), "=d"(transfer.data), "+D"(to)
                      : "d"(data)
-                     : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2",
-                       "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
-                       "xmm14", "xmm15", "memory", "cc");
+                     : "rbx", "rcx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1",
+                       "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                       "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)",
+                       "memory", "cc" CONTEXT__AVX512);
     return transfer;
 }
 

@@ -34,7 +34,8 @@ void pawl__task_unref(struct pawl_task *task)
 /* ---- waking ---- */
 
 /* By a worker of the task's runtime, which therefore lives. */
-static inline __attribute__((always_inline)) void wake_as_worker(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t flags)
+static inline __attribute__((always_inline)) void wake_as_worker(struct pawl_runtime *rt, struct worker *worker,
+                                                                 struct pawl_task *task, uint64_t flags)
 {
     if (runtime_usable(rt) == 0 && task_mark_woken(task, flags))
         pawl__schedule(rt, worker, task);
@@ -63,6 +64,18 @@ void pawl__task_wake(struct pawl_task *task)
     wake(task, 0);
 }
 
+/* false: it has ended; a stackless task may have, with a wait pending, though it must not. */
+static bool ref_unless_ended(struct pawl_task *task)
+{
+    uint64_t state = load_relaxed_u64(&task->state); /* relaxed: the compare-and-swap decides */
+    do {
+        uint64_t life = state & TASK_LIFE_MASK;
+        if (life == TASK_FREE || life == TASK_FINISHED)
+            return false;
+    } while (!cas_acq_rel_relaxed_u64(&task->state, &state, state + TASK_REF));
+    return true;
+}
+
 /* Once the outcome is stored the task may have ended, and its header be free or another's. A worker of its runtime need
  * not care: headers stay where they are as long as the runtime lives, and a wake for nothing does no harm. Others keep
  * it by a reference, taken while it still waits. */
@@ -70,14 +83,13 @@ void pawl__task_grant(struct pawl_task *task, PAWL_ATOMIC(uint32_t) *outcome, ui
 {
     struct pawl_runtime *rt = task->runtime;
     struct worker *worker = current_worker_of(rt);
-    if (worker == NULL)
-        task_ref(task);
+    bool kept = worker == NULL && ref_unless_ended(task);
     store_release_u32(outcome, value); /* edge waiter.granted */
     noise_point("waiter.granted.stored");
-    if (worker != NULL) {
+    if (worker != NULL)
         wake_as_worker(rt, worker, task, 0);
+    if (!kept)
         return;
-    }
     wake(task, 0);
     pawl__task_unref(task);
 }

@@ -309,7 +309,8 @@ static inline bool ready_stack(struct worker *worker, struct pawl_task *task)
 }
 
 /* Leaves the task's stack for that of the next one, which was handed, or for home, which sees to the rest. */
-static void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task, enum leave why)
+static CONTEXT_SWITCHES void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task,
+                                       enum leave why)
 {
     bool directly = next != NULL && ready_stack(worker, next);
     worker->leave = why;
@@ -372,7 +373,7 @@ static __attribute__((noinline)) bool take_stack(struct worker *worker, struct p
     return true;
 }
 
-static void run_on_stack(struct worker *worker, struct pawl_task *task)
+static CONTEXT_SWITCHES void run_on_stack(struct worker *worker, struct pawl_task *task)
 {
     if (!ready_stack(worker, task)) {
         pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */

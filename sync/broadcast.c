@@ -32,6 +32,12 @@ static struct receiver *private_of(struct pawl_broadcast_receiver *r)
     return (struct receiver *)(void *)r;
 }
 
+/* -EINVAL also for one that has not subscribed, in zeroed memory. */
+static int check(struct pawl_broadcast_receiver *r, const void *item)
+{
+    return r == NULL || item == NULL || private_of(r)->broadcast == NULL ? -EINVAL : 0;
+}
+
 static char *place_of(struct pawl_broadcast *b, uint64_t number)
 {
     return b->ring + (size_t)(number % b->capacity) * b->item_size;
@@ -159,8 +165,8 @@ int pawl_broadcast_subscribe(struct pawl_broadcast *b, struct pawl_broadcast_rec
 
 int pawl_broadcast_receive_until(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed, uint64_t deadline_ns)
 {
-    int error = r == NULL || item == NULL ? -EINVAL : await_enter();
-    if (error != 0)
+    int error = check(r, item);
+    if (error != 0 || (error = await_enter()) != 0)
         return error;
     struct wait wait = wait_for_item(private_of(r), item, missed);
     return pawl__wait(&wait, deadline_ns);
@@ -174,8 +180,7 @@ int pawl_broadcast_receive(struct pawl_broadcast_receiver *r, void *item, uint64
 enum pawl_poll pawl_broadcast_receive_poll(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed,
                                            struct pawl_wait *wait, struct pawl_context *cx, int *status)
 {
-    *status = -EINVAL;
-    if (r == NULL || item == NULL)
+    if ((*status = check(r, item)) != 0)
         return PAWL_READY;
     struct wait request = wait_for_item(private_of(r), item, missed);
     return pawl__wait_poll(wait, &request, cx, status);
@@ -183,8 +188,9 @@ enum pawl_poll pawl_broadcast_receive_poll(struct pawl_broadcast_receiver *r, vo
 
 int pawl_broadcast_try_receive(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed)
 {
-    if (r == NULL || item == NULL)
-        return -EINVAL;
+    int error = check(r, item);
+    if (error != 0)
+        return error;
     struct wait wait = wait_for_item(private_of(r), item, missed);
     return pawl__wait_attempt(&wait);
 }

@@ -132,6 +132,13 @@ static const struct wait_kind signal_kind = {
     .pass_on = pass_signal_on,
 };
 
+/* Queues it. Zeroed memory has a permit, which is taken here, once. */
+static void queue_for_signal(struct wait *wait)
+{
+    while (pawl__wait_begin(wait) != WAIT_QUEUED) {
+    }
+}
+
 static struct wait wait_for_signal(struct permits *waiters)
 {
     return (struct wait){.kind = &signal_kind, .lock = &waiters->lock, .object = waiters, .count = 1};
@@ -158,7 +165,7 @@ int pawl_condition_wait_until(struct pawl_condition *c, struct pawl_mutex *m, ui
     if (error != 0)
         return error;
     struct wait wait = wait_for_signal(waiters_of(c));
-    pawl__wait_begin(&wait); /* always queued */
+    queue_for_signal(&wait);
     noise_point("condition.queued");
     pawl_mutex_unlock(m);
     error = pawl__wait_end(&wait, deadline_ns);
@@ -257,7 +264,8 @@ enum pawl_poll pawl_condition_wait_poll(struct pawl_condition *c, struct pawl_mu
             *status = -EPERM;
         if (*status != 0)
             return PAWL_READY;
-        pawl__wait_poll_first(wait, &request, status); /* always queued */
+        *wait = request;
+        queue_for_signal(wait);
         pawl_mutex_unlock(m);
         return PAWL_PENDING;
     }

@@ -208,20 +208,39 @@ static void unlock_all(const struct selection *s)
             lock_release(wait_at(s, s->order[i])->lock);
 }
 
-static size_t random_start(size_t count)
+/* An order to try things in, shuffled as far as it is used: of what can be done each is as likely. */
+struct shuffle {
+    struct random random;
+    size_t count;
+    uint8_t order[PAWL_CASES_MAX];
+};
+
+static void shuffle_init(struct shuffle *shuffle, size_t count)
 {
     struct current *current = pawl__current();
-    if (current != NULL && current->worker != NULL)
-        return random_below(&current->worker->random, (unsigned)count);
-    return (size_t)((monotonic_now_ns() * UINT64_C(0x9E3779B97F4A7C15) >> 32) % count);
+    bool inside = current != NULL && current->worker != NULL;
+    random_init(&shuffle->random, inside ? random_next(&current->worker->random) : monotonic_now_ns(), 0);
+    shuffle->count = count;
+    for (size_t i = 0; i < count; i++)
+        shuffle->order[i] = (uint8_t)i;
+}
+
+/* The i-th, in turn. */
+static size_t shuffle_next(struct shuffle *shuffle, size_t i)
+{
+    size_t j = i + random_below(&shuffle->random, (uint32_t)(shuffle->count - i));
+    uint8_t next = shuffle->order[j];
+    shuffle->order[j] = shuffle->order[i];
+    return next;
 }
 
 /* The index of a case that is done now, or -EAGAIN. */
 static int attempt_all(const struct selection *s, struct claimed *claimed)
 {
-    size_t start = s->waits == 0 ? 0 : random_start(s->waits);
+    struct shuffle shuffle;
+    shuffle_init(&shuffle, s->waits);
     for (size_t i = 0; i < s->waits; i++) {
-        size_t index = s->order[(start + i) % s->waits];
+        size_t index = s->order[shuffle_next(&shuffle, i)];
         struct wait *wait = wait_at(s, index);
         int result = wait->kind->attempt(wait, claimed);
         if (result == -EAGAIN)
@@ -259,9 +278,10 @@ static int queue_all(const struct selection *s, struct claimed *claimed)
  * anything is set up: -EAGAIN says no more than that it is time to look at all of them at once. */
 static int attempt_each(struct pawl_case *cases, size_t count)
 {
-    size_t start = random_start(count);
+    struct shuffle shuffle;
+    shuffle_init(&shuffle, count);
     for (size_t i = 0; i < count; i++) {
-        size_t index = start + i < count ? start + i : start + i - count;
+        size_t index = shuffle_next(&shuffle, i);
         struct wait wait = wait_of_case(&cases[index]);
         struct claimed claimed = {NULL, NULL};
         if (wait.kind == NULL)
@@ -439,7 +459,8 @@ enum pawl_poll pawl_select_poll(struct pawl_case *cases, size_t count, struct pa
         return PAWL_READY;
     if (private_of(cases)->pending != 0) {
         look(&s, cases, count, PAWL_NEVER);
-        return poll_pending(&s, cx->task, index);
+        *index = -EINVAL;
+        return lead_of(&s)->task == cx->task ? poll_pending(&s, cx->task, index) : PAWL_READY;
     }
     if ((*index = pawl__poll_enter(cx)) != 0)
         return *index == POLL_LATER ? PAWL_PENDING : PAWL_READY;

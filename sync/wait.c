@@ -155,7 +155,9 @@ static enum pawl_poll poll_pending(struct wait *wait, int *status)
 
 enum pawl_poll pawl__wait_poll_again(struct wait *wait, const struct wait *request, int *status)
 {
-    if (wait->kind == request->kind && wait->object == request->object && wait->waiter.task == current_task())
+    bool same = wait->kind == request->kind && wait->object == request->object && wait->item == request->item &&
+                wait->extra == request->extra && wait->count == request->count;
+    if (same && wait->waiter.task == current_task())
         return poll_pending(wait, status);
     *status = -EINVAL;
     return PAWL_READY;
@@ -170,8 +172,11 @@ enum pawl_poll pawl__wait_poll(struct pawl_wait *public, const struct wait *requ
         return PAWL_READY;
     if (wait->kind != NULL)
         return pawl__wait_poll_again(wait, request, status);
-    if ((*status = pawl__poll_enter(cx)) != 0)
-        return *status == POLL_LATER ? PAWL_PENDING : PAWL_READY;
+    int error = pawl__poll_enter(cx);
+    if (error == POLL_LATER)
+        return PAWL_PENDING;
+    if ((*status = error) != 0)
+        return PAWL_READY;
     return pawl__wait_poll_first(wait, request, status);
 }
 

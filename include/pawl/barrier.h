@@ -1,6 +1,7 @@
 /* Barrier: lets its parties go on when all of them have come, again and again; and once: runs something exactly once.
  *
- * Threads, suspends, memory, errors: as mutex.h.
+ * Threads, suspends, errors: as mutex.h.
+ * Memory: the caller's. A barrier or once may be fini'd when all calls on it have returned.
  * Visible: what each party wrote before it came, to all after it; what the once function wrote, to all who called. */
 #ifndef PAWL_BARRIER_H
 #define PAWL_BARRIER_H
@@ -18,7 +19,7 @@ struct pawl_barrier {
 #define PAWL_BARRIER_INITIALIZER(parties)                                                                              \
     {                                                                                                                  \
         {                                                                                                              \
-            (uint64_t)(parties)                                                                                        \
+            (uint32_t)(parties)                                                                                        \
         }                                                                                                              \
     }
 

@@ -19,8 +19,8 @@ struct pawl_broadcast;
 /* Keeps the last `capacity` items. -EINVAL: capacity or item_size is 0, or their product does not fit; -ENOMEM. */
 PAWL_API int pawl_broadcast_create(struct pawl_broadcast **out, size_t capacity, size_t item_size);
 
-/* Nobody may wait: a debug build of the library aborts; else they get -EPIPE. Its receivers are not to be used any
- * more. NULL: nothing. */
+/* Nobody may be in a waiting call on it: a debug build of the library aborts if somebody waits. Its receivers are not to
+ * be used any more. NULL: nothing. */
 PAWL_API void pawl_broadcast_destroy(struct pawl_broadcast *b);
 
 /* Never waits. -EPIPE: it is closed. */
@@ -37,7 +37,7 @@ struct pawl_broadcast_receiver {
 PAWL_API int pawl_broadcast_subscribe(struct pawl_broadcast *b, struct pawl_broadcast_receiver *r);
 
 /* The next item. *missed, unless NULL, is how many were lost before it, because this receiver was too slow.
- * -EPIPE: closed, and it has had them all. */
+ * -EINVAL also: it has not subscribed (zeroed memory). -EPIPE: closed, and it has had them all. */
 PAWL_API int pawl_broadcast_receive(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed);
 PAWL_API int pawl_broadcast_receive_until(struct pawl_broadcast_receiver *r, void *item, uint64_t *missed,
                                           uint64_t deadline_ns);
@@ -52,7 +52,7 @@ struct pawl_watch;
 /* initial: the first value, version 1. -EINVAL: item_size is 0; -ENOMEM. */
 PAWL_API int pawl_watch_create(struct pawl_watch **out, const void *initial, size_t item_size);
 
-/* Nobody may wait: a debug build of the library aborts; else they get -EPIPE. NULL: nothing. */
+/* Nobody may be in a waiting call on it: a debug build of the library aborts if somebody waits. NULL: nothing. */
 PAWL_API void pawl_watch_destroy(struct pawl_watch *w);
 
 /* A new value, and the next version. Never waits. -EPIPE: it is closed. */

@@ -25,8 +25,8 @@ struct pawl_channel;
 /* -EINVAL: item_size is 0, or capacity * item_size does not fit into memory; -ENOMEM. */
 PAWL_API int pawl_channel_create(struct pawl_channel **out, size_t capacity, size_t item_size);
 
-/* Items that are left are forgotten. Nobody may wait: a debug build of the library aborts; else they get -EPIPE.
- * NULL: nothing. */
+/* Items that are left are forgotten. Nobody may be in a waiting call on it, but those that were served: a debug build of
+ * the library aborts if somebody waits. NULL: nothing. */
 PAWL_API void pawl_channel_destroy(struct pawl_channel *c);
 
 /* Waits for room. -EPIPE: it is closed; -ENOMEM: unbounded, and there is no memory. */

@@ -2,11 +2,12 @@
  *
  * Model: a mutex is handed over in the order of asking, so nobody starves. Not recursive.
  * Threads: tasks and plain threads alike, mixed as one likes. Whoever locked unlocks; a task may have moved meanwhile.
+ *     A task that ends without unlocking leaves the mutex locked for good.
  * Suspends: lock and wait do; -EDEADLK from a timer callback. A mutex may be held across suspensions.
  * Memory: the caller's. A mutex may be fini'd by whoever was granted it last, as soon as its unlock returned.
- * Errors: every waiting call has those of task.h; -ETIMEDOUT of the _until forms: not by deadline_ns. What can be had at
- *     once is had whatever the deadline.
- * Visible: what was written before an unlock, to the next that locks. */
+ * Errors: are to be looked at: after one the mutex is not held. Every waiting call has those of task.h; -ETIMEDOUT of
+ * the _until forms: not by deadline_ns. What can be had at once is had whatever the deadline. Visible: what was written
+ * before an unlock, to the next that locks. */
 #ifndef PAWL_MUTEX_H
 #define PAWL_MUTEX_H
 
@@ -48,7 +49,7 @@ struct pawl_condition {
     uint64_t pawl_private[6];
 };
 
-/* Not zeroed memory. */
+/* Zeroed memory is one too. */
 #define PAWL_CONDITION_INITIALIZER                                                                                     \
     {                                                                                                                  \
         {                                                                                                              \
@@ -63,7 +64,8 @@ PAWL_API int pawl_condition_fini(struct pawl_condition *c);
 
 /* Unlocks m, waits for a signal, and locks m again, which is never cut short: so whatever it returns, m is held. No
  * wake-ups for no reason, but what was signalled may be gone again by the time m is held. -EPERM: the caller does not
- * hold m. */
+ * hold m. All that wait at a time wait with the same m.
+ * A loop that waits for something must end on an error: a cancelled task gets one each time, at once. */
 PAWL_API int pawl_condition_wait(struct pawl_condition *c, struct pawl_mutex *m);
 PAWL_API int pawl_condition_wait_until(struct pawl_condition *c, struct pawl_mutex *m, uint64_t deadline_ns);
 

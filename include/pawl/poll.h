@@ -43,7 +43,8 @@ PAWL_API int pawl_spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *
 PAWL_API int pawl_spawn_poll_copy(struct pawl_runtime *rt, pawl_poll_fn *poll, const void *state, size_t size,
                                   struct pawl_task **out);
 
-/* Is this the last poll? It is the same throughout the poll. */
+/* Is this the last poll? It is the same throughout the poll. What the task waits for (wait.h, select.h) is to be
+ * brought to an end in it. */
 PAWL_API bool pawl_context_cancelled(const struct pawl_context *cx);
 
 /* A waker of the task that is being polled. */

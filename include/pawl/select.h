@@ -4,13 +4,14 @@
  *     pawl_case_receive(&cases[0], requests, &request);
  *     pawl_case_token(&cases[1], stop);
  *     pawl_case_deadline(&cases[2], deadline_ns);
- *     switch (pawl_select(cases, 3)) { ...
+ *     int i = pawl_select(cases, 3);
+ *     if (i == 0 && cases[0].status == 0) ... request has come; if its status is -EPIPE: the channel is closed
  *
  * Model: if several can be done at once, a random one is; else the first that can be. The others have not happened: no
  *     item was sent or taken, no permit, no handle. A case whose object is closed is done too, with status -EPIPE.
  * Threads, suspends: as channel.h.
- * Memory: the cases are the caller's; they may be used again for the next select. The objects of all cases stay until it
- *     returns.
+ * Memory: the cases are the caller's; they may be used again for the next select. The objects of all cases stay until
+ *     it returns.
  * Errors: the waiting calls have those of task.h; -EINVAL: no case or more than PAWL_CASES_MAX, or a case without an
  *     object; -EDEADLK also: to join the caller itself. */
 #ifndef PAWL_SELECT_H
@@ -121,7 +122,8 @@ PAWL_API int pawl_select_until(struct pawl_case *cases, size_t count, uint64_t d
 /* Never waits; -EAGAIN: nothing can be done now. */
 PAWL_API int pawl_select_try(struct pawl_case *cases, size_t count);
 
-/* *index is the select's result. While it is pending the cases stay as they are and in place. */
+/* *index, not NULL, is the select's result. While it is pending the cases stay as they are and in place; as with wait.h
+ * it is to be brought to an end, or cancelled, before the task ends. -EINVAL also: another task's is pending there. */
 PAWL_API enum pawl_poll pawl_select_poll(struct pawl_case *cases, size_t count, struct pawl_context *cx, int *index);
 
 /* Gives a pending select_poll up: 0, or -EALREADY: one has happened; *index, unless NULL, says which. */

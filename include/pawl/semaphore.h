@@ -17,7 +17,7 @@ struct pawl_semaphore {
 
 #define PAWL_SEMAPHORE_MAX 0x7fffffff /* permits */
 
-/* With so many permits, at most PAWL_SEMAPHORE_MAX. */
+/* With so many permits, at most PAWL_SEMAPHORE_MAX, which is not checked here. Not zeroed memory. */
 #define PAWL_SEMAPHORE_INITIALIZER(permits)                                                                            \
     {                                                                                                                  \
         {                                                                                                              \

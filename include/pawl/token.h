@@ -1,11 +1,10 @@
 /* Cancel tokens: tell everything that works on something to give it up. They form trees: cancelling a token cancels all
  * below it.
  *
- * Model: a token is a flag that is set once, with waiters. It cancels no task by itself: who cares asks, waits, or selects.
- * Threads: tasks and plain threads alike.
- * Suspends: wait does; -EDEADLK from a timer callback, where cancel works.
- * Memory: counted references; a child holds one of its parent.
- * Visible: what was written before the cancel, to who sees it. */
+ * Model: a token is a flag that is set once, with waiters. It cancels no task by itself: who cares asks, waits, or
+ * selects. Threads: tasks and plain threads alike. Suspends: wait does; -EDEADLK from a timer callback, where cancel
+ * works. Memory: counted references; a child holds one of its parent. Visible: what was written before the cancel, to
+ * who sees it. */
 #ifndef PAWL_TOKEN_H
 #define PAWL_TOKEN_H
 
@@ -22,7 +21,8 @@ PAWL_API int pawl_token_create(struct pawl_token **out, struct pawl_token *paren
 /* One more reference; returns token. */
 PAWL_API struct pawl_token *pawl_token_ref(struct pawl_token *token);
 
-/* Gives a reference up. Cancels nothing. NULL: nothing. */
+/* Gives a reference up. Cancels nothing. NULL: nothing. Who waits needs a reference for as long: a debug build of the
+ * library aborts if the last one goes while somebody waits. */
 PAWL_API void pawl_token_drop(struct pawl_token *token);
 
 /* Cancels it and all below it; of those that another thread is cancelling at the same time, some may be cancelled by it

@@ -1,15 +1,19 @@
 /* Waiting in poll functions: how a stackless task waits for a lock, a permit, an item.
  *
  * Model: each waiting call of the other headers has a form that ends in _poll. Its first call tries, and if there is
- *     nothing to be had it queues the wait, first in, first out, among those of tasks and threads; PAWL_PENDING. The
- *     task is woken when it is worth asking again: call it with the same wait until PAWL_READY; then *status is what
- *     the waiting call would have returned, and the wait can be used for another one.
- *     When the task is cancelled, or its runtime cancels everything, and the wait has no outcome yet, it is withdrawn:
- *     PAWL_READY, *status is -ECANCELED or -ESHUTDOWN.
+ *     nothing to be had it queues the wait, first in, first out, among those of tasks and threads: PAWL_PENDING. (That
+ *     is also the answer, without a try, when the task has had its share; it is polled again soon.) The task is woken
+ *     when it is worth asking again: call it with the same wait until PAWL_READY; then *status is what the waiting call
+ *     would have returned, and the wait can be used for another one.
+ *     When the task has been cancelled, or its runtime cancels everything, and the wait has no outcome yet, the call
+ *     withdraws it: PAWL_READY, *status is -ECANCELED or -ESHUTDOWN.
+ *     Before the task ends each pending wait must have been brought to an end so, or by pawl_wait_cancel: also where a
+ *     poll function finds pawl_context_cancelled and wants to return PAWL_READY.
  * Memory: the wait is the caller's, in place while it is pending; so is what the call was given (the object, the item).
  *     Zeroed memory is a wait that is not pending.
  * Threads: a wait belongs to one task.
- * Errors: in *status, with PAWL_READY: -EINVAL also for a wait that is pending for something else. */
+ * Errors: in *status, which is not NULL, with PAWL_READY: -EINVAL also for a wait that is pending for something else,
+ *     be it another object, item, or number. */
 #ifndef PAWL_WAIT_H
 #define PAWL_WAIT_H
 

@@ -31,19 +31,19 @@ static void fini(struct context *c)
     munmap(memory, SIZE);
 }
 
-static void resume(struct context *c)
+static CONTEXT_SWITCHES void resume(struct context *c)
 {
     struct context mine = {0};
     home = &mine;
     pawl__context_switch(&mine, c, false);
 }
 
-static void leave(struct context *c)
+static CONTEXT_SWITCHES void leave(struct context *c)
 {
     pawl__context_switch(c, home, false);
 }
 
-static void leave_for_good(struct context *c)
+static CONTEXT_SWITCHES void leave_for_good(struct context *c)
 {
     pawl__context_switch(c, home, true);
     abort();
