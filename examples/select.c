@@ -24,6 +24,8 @@ static void *serve(void *arg)
         pawl_case_token(&cases[2], server->stop);
         switch (pawl_select(cases, 3)) {
         case 0:
+            if (cases[0].status != 0)
+                return NULL; /* closed: that happens each time from then on */
             request *= 2;
             pawl_channel_send(server->answers, &request); /* cancelled: so is the next select */
             break;

@@ -6,8 +6,8 @@
  * Suspends: lock and wait do; -EDEADLK from a timer callback. A mutex may be held across suspensions.
  * Memory: the caller's. A mutex may be fini'd by whoever was granted it last, as soon as its unlock returned.
  * Errors: are to be looked at: after one the mutex is not held. Every waiting call has those of task.h; -ETIMEDOUT of
- * the _until forms: not by deadline_ns. What can be had at once is had whatever the deadline. Visible: what was written
- * before an unlock, to the next that locks. */
+ *     the _until forms: not by deadline_ns. What can be had at once is had whatever the deadline.
+ * Visible: what was written before an unlock, to the next that locks. */
 #ifndef PAWL_MUTEX_H
 #define PAWL_MUTEX_H
 

@@ -1,8 +1,8 @@
 /* Readers-writer lock: many readers or one writer.
  *
  * Model: granted in the order of asking, neighbouring readers together; a reader that comes after a waiting writer
- * waits behind it, so no writer starves. For the same reason a reader must not take the lock twice. Threads, suspends,
- * memory, errors, visible: as mutex.h. */
+ *     waits behind it, so no writer starves. For the same reason a reader must not take the lock twice.
+ * Threads, suspends, memory, errors, visible: as mutex.h. */
 #ifndef PAWL_RWLOCK_H
 #define PAWL_RWLOCK_H
 

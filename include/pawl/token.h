@@ -2,9 +2,11 @@
  * below it.
  *
  * Model: a token is a flag that is set once, with waiters. It cancels no task by itself: who cares asks, waits, or
- * selects. Threads: tasks and plain threads alike. Suspends: wait does; -EDEADLK from a timer callback, where cancel
- * works. Memory: counted references; a child holds one of its parent. Visible: what was written before the cancel, to
- * who sees it. */
+ *     selects.
+ * Threads: tasks and plain threads alike.
+ * Suspends: wait does; -EDEADLK from a timer callback, where cancel works.
+ * Memory: counted references; a child holds one of its parent.
+ * Visible: what was written before the cancel, to who sees it. */
 #ifndef PAWL_TOKEN_H
 #define PAWL_TOKEN_H
 
