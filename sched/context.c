@@ -56,7 +56,7 @@ static void shadow_fini(struct context *context)
     __tsan_destroy_fiber(context->shadow.fiber);
 }
 
-static inline void shadow_switch(struct context *from, struct context *to)
+static void shadow_switch(struct context *from, struct context *to)
 {
     from->shadow.fiber = __tsan_get_current_fiber(); /* of a home stack it is not known before */
     __tsan_switch_to_fiber(to->shadow.fiber, 0);     /* 0: synchronizes, as program order does */
@@ -68,11 +68,13 @@ static void shadow_init(struct context *context)
 }
 #define shadow_fini shadow_init
 
-static inline void shadow_switch(struct context *from, struct context *to)
+#ifndef CONTEXT_OWN_SWITCH
+static void shadow_switch(struct context *from, struct context *to)
 {
     (void)from;
     (void)to;
 }
+#endif
 #endif
 
 #ifdef PAWL_ASAN
@@ -80,12 +82,14 @@ void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_
 void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size);
 void __asan_unpoison_memory_region(const volatile void *address, size_t size);
 #else
-static inline void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size)
+#ifndef CONTEXT_OWN_SWITCH
+static void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size)
 {
     (void)fake_stack;
     (void)bottom;
     (void)size;
 }
+#endif
 static void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *size)
 {
     (void)fake_stack;

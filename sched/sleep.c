@@ -17,6 +17,14 @@ int pawl__interruption(struct pawl_task *task)
     return pawl__alarm_rang(&timeout->alarm, task) ? -ETIME : 0;
 }
 
+int pawl__deadline_passed(struct pawl_task *task, uint64_t deadline_ns)
+{
+    if (deadline_ns == PAWL_NEVER || deadline_ns > pawl_now(NULL))
+        return 0;
+    const struct timeout *timeout = task == NULL ? NULL : timeout_in_force(task);
+    return timeout != NULL && timeout->alarm.deadline_ns < deadline_ns ? -ETIME : -ETIMEDOUT;
+}
+
 int pawl__await_allowed(const struct pawl_runtime *rt)
 {
     struct current *current = pawl__current();

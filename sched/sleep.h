@@ -25,6 +25,10 @@ int pawl__interruption(struct pawl_task *task);
  * task NULL: a plain thread. Twice does no harm. */
 int pawl__cut_short(struct pawl_task *task, int error);
 
+/* Need a wait of the calling task (NULL: plain thread) not even begin, since its deadline has passed? 0, -ETIMEDOUT, or
+ * -ETIME: that of a pawl_timeout around it passed before. */
+int pawl__deadline_passed(struct pawl_task *task, uint64_t deadline_ns);
+
 /* Suspends the calling task until done(task, context): 0; or, in this precedence, if interruptible -ESHUTDOWN or
  * -ECANCELED, or at the deadline -ETIMEDOUT, or if interruptible at an earlier one of a pawl_timeout -ETIME. done is
  * asked first, and again after each wake. */

@@ -190,26 +190,23 @@ static int status_of(int came_to)
     return came_to < 0 ? came_to : 0;
 }
 
-/* Under the mutex's inner lock; that of the condition variable nests in it, here only. */
-static void relock_withdrawn(struct wait *wait, struct claimed *claimed)
+static void relock_left(struct wait *wait)
 {
-    pawl__permits_withdrawn(wait, claimed);
-    struct waiter *next = signalled(wait) ? pawl__permits_take_first(wait->extra) : NULL;
-    if (next != NULL)
-        claimed_add(claimed, next);
+    if (signalled(wait))
+        pawl__permits_tell_one(wait->extra, false);
 }
 
 static void relock_pass_on(struct wait *wait)
 {
     pawl__permits_pass_on(wait);
-    if (signalled(wait))
-        pawl__permits_tell_one(wait->extra, false);
+    relock_left(wait);
 }
 
 static const struct wait_kind relock_kind = {
     .attempt = pawl__permits_attempt,
     .queue = pawl__permits_queue,
-    .withdrawn = relock_withdrawn,
+    .withdrawn = pawl__permits_withdrawn,
+    .left = relock_left,
     .pass_on = relock_pass_on,
 };
 

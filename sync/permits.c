@@ -48,7 +48,8 @@ bool pawl__permits_release_locked(struct permits *permits, uint32_t n)
     return awaited;
 }
 
-struct waiter *pawl__permits_take_first(struct permits *permits)
+/* Whoever has waited longest, or NULL. */
+static struct waiter *take_first(struct permits *permits)
 {
     struct waiter *waiter = NULL;
     uint64_t word;
@@ -66,7 +67,7 @@ void pawl__permits_tell_one(struct permits *permits, bool keep)
     uint64_t word = load_relaxed_u64(&permits->word); /* relaxed: a compare-and-swap or the lock decides; and who */
     for (;;) {                                        /* queued before us is seen to wait, if it happened before */
         if ((word & PERMITS_WAITERS) != 0) {
-            struct waiter *waiter = pawl__permits_take_first(permits);
+            struct waiter *waiter = take_first(permits);
             if (waiter != NULL) {
                 pawl__waiter_grant(waiter, OUTCOME_GRANTED);
                 return;
@@ -96,7 +97,8 @@ static void take_all(struct permits *permits, struct claimed *claimed)
 void pawl__permits_tell_all(struct permits *permits)
 {
     struct claimed claimed = {NULL, NULL};
-    if (!permits_awaited(permits))
+    /* Read by a read-modify-write: who queues after it sees what we wrote before, who queued before it is seen. */
+    if ((fetch_or_acq_rel_u64(&permits->word, 0) & PERMITS_WAITERS) == 0)
         return;
     lock_acquire(&permits->lock);
     take_all(permits, &claimed);

@@ -99,9 +99,6 @@ static inline void permits_release(struct permits *permits, uint32_t n)
 /* Gives a single one: to whoever has waited longest; if nobody waits it is added if `keep` and there is none yet. */
 void pawl__permits_tell_one(struct permits *permits, bool keep);
 
-/* Takes off and claims whoever has waited longest, to be granted without a permit; or NULL. */
-struct waiter *pawl__permits_take_first(struct permits *permits);
-
 /* Grants all that wait now, without permits. */
 void pawl__permits_tell_all(struct permits *permits);
 

@@ -362,10 +362,8 @@ static int finish(const struct pawl_case *cases, int index)
 static int end(const struct selection *s)
 {
     struct waiter *lead = lead_of(s);
-    int error;
-    if (s->deadline_ns != PAWL_NEVER && s->deadline_ns <= pawl_now(NULL))
-        error = -ETIMEDOUT;
-    else
+    int error = pawl__deadline_passed(lead->task, s->deadline_ns);
+    if (error == 0)
         error = pawl__waiter_wait(lead, s->deadline_ns, true);
     noise_point("waiter.chosen.ended");
     if (error != 0 && leave(s))

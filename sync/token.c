@@ -1,9 +1,9 @@
 /* Cancel tokens: a tree, of which each node is guarded by its own lock but for its place among its siblings, which its
  * parent's lock guards. No two locks are held at once.
  *
- * Whoever cancels takes a token's children off its list, with a reference each, and goes on with them, until none is
- * left; then it grants. A child that is born meanwhile finds its parent cancelled, under the parent's lock. One that is
- * dropped meanwhile has no reference left to take: it is passed by, and finds itself off the list.
+ * Whoever cancels grants a token's waiters, takes its children off its list, with a reference each, and goes on with
+ * them, until none is left. A child that is born meanwhile finds its parent cancelled, under the parent's lock. One
+ * that is dropped meanwhile has no reference left to take: it is passed by, and finds itself off the list.
  *
  * Edge token.cancelled: cancel stores (release, under the lock), who asks loads (acquire): what was written before.
  * Edge token.refs: each drop releases, the last one acquires, and frees. */
@@ -123,19 +123,19 @@ static struct pawl_token *cancel_locked(struct pawl_token *token, struct claimed
 
 void pawl_token_cancel(struct pawl_token *token)
 {
-    struct claimed claimed = {NULL, NULL};
     struct pawl_token *rest = NULL;
     pawl_token_ref(token);
     while (token != NULL) {
+        struct claimed claimed = {NULL, NULL};
         lock_acquire(&token->lock);
         rest = cancel_locked(token, &claimed, rest);
         lock_release(&token->lock);
         noise_point("token.cancelled.stored");
+        waiters_grant(&claimed, OUTCOME_GRANTED); /* before its children: a claimed waiter cannot leave */
         pawl_token_drop(token);
         if ((token = rest) != NULL)
             rest = token->next;
     }
-    waiters_grant(&claimed, OUTCOME_GRANTED);
 }
 
 bool pawl_token_cancelled(const struct pawl_token *token)

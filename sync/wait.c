@@ -61,7 +61,9 @@ bool pawl__wait_leave(struct wait *wait)
     if (!waiter_leave(&wait->waiter))
         return false;
     noise_point("waiter.chosen.left");
-    pawl__wait_withdraw(wait);
+    pawl__wait_withdraw(wait); /* unless a granter, who could not claim it, has taken it off */
+    if (wait->kind->left != NULL)
+        wait->kind->left(wait);
     return true;
 }
 
@@ -81,13 +83,11 @@ static __attribute__((noinline)) int leave_or_await(struct wait *wait, int error
 
 int pawl__wait_end(struct wait *wait, uint64_t deadline_ns)
 {
-    const struct pawl_task *task = wait->waiter.task;
+    struct pawl_task *task = wait->waiter.task;
     int error;
     if (PAWL_LIKELY(deadline_ns == PAWL_NEVER && task != NULL && task->timeout == NULL))
         error = wait_without_deadline(&wait->waiter, true);
-    else if (deadline_ns != PAWL_NEVER && deadline_ns <= pawl_now(NULL))
-        error = -ETIMEDOUT;
-    else
+    else if ((error = pawl__deadline_passed(task, deadline_ns)) == 0)
         error = pawl__waiter_wait(&wait->waiter, deadline_ns, true);
     noise_point("waiter.granted.ended");
     return PAWL_LIKELY(error == 0) ? result_of(wait) : leave_or_await(wait, error);

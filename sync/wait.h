@@ -40,6 +40,8 @@ struct wait_kind {
     int (*queue)(struct wait *wait, struct claimed *claimed);
     /* It was taken off its list without having been granted. NULL: nothing is to be done. */
     void (*withdrawn)(struct wait *wait, struct claimed *claimed);
+    /* Without the lock: it has given up. NULL: nothing is to be done. */
+    void (*left)(struct wait *wait);
     /* What it was granted goes to the next. NULL: that is not possible. */
     void (*pass_on)(struct wait *wait);
     /* Without the lock: 0 or an errno. NULL if attempt never asks for it. */
