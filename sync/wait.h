@@ -38,7 +38,7 @@ struct wait_kind {
     int (*attempt)(struct wait *wait, struct claimed *claimed);
     /* After -EAGAIN, under the same hold of the lock: puts it on a list, WAIT_QUEUED; or it can be done after all. */
     int (*queue)(struct wait *wait, struct claimed *claimed);
-    /* It was taken off its list without having been granted. NULL: nothing is to be done. */
+    /* It was queued, is off its list, and is not granted. NULL: nothing is to be done. */
     void (*withdrawn)(struct wait *wait, struct claimed *claimed);
     /* Without the lock: it has given up. NULL: nothing is to be done. */
     void (*left)(struct wait *wait);

@@ -340,6 +340,79 @@ static void sender_is_cancelled(void)
     tear_down();
 }
 
+/* ---- who was served last destroys, as one who was served before was about to give up ---- */
+
+static bool destroyed;
+
+static void try_to_receive_and_destroy(void *unused)
+{
+    try_to_receive(unused);
+    destroyed = answer[1] == 1;
+    if (destroyed)
+        tear_down();
+}
+
+static void check_sender_that_gave_up(int error)
+{
+    MODEL_ASSERT(destroyed ? answer[0] == error : answer[1] == -EAGAIN && answer[0] != error);
+    model_outcome("%s", name_of(answer[0]));
+    if (!destroyed)
+        tear_down();
+}
+
+static void receiver_destroys_as_sender_gives_up(void)
+{
+    set_up(0);
+    begin_send(0, 1);
+    run_two(end_first_soon, try_to_receive_and_destroy);
+    check_sender_that_gave_up(0);
+}
+
+static void receiver_destroys_as_sender_is_cancelled(void)
+{
+    set_up(0);
+    begin_send(0, 1);
+    run_two(cancel_first, try_to_receive_and_destroy);
+    check_sender_that_gave_up(-EALREADY);
+}
+
+/* If the second item can be received, the first one was. */
+static void send_two_and_receive_one_and_destroy(void *unused)
+{
+    try_to_send(unused);
+    MODEL_ASSERT(answer[2] == 0);
+    unsigned long value = 2;
+    answer[2] = pawl_channel_try_send(channel, &value);
+    answer[1] = receive_left();
+    destroyed = answer[1] == 2;
+    if (destroyed)
+        tear_down();
+}
+
+static void check_receiver_that_gave_up(int error)
+{
+    MODEL_ASSERT(destroyed ? answer[0] == error && item[0] == 1 : answer[1] == 1 && answer[0] != error && item[0] == 0);
+    model_outcome("%s", name_of(answer[0]));
+    if (!destroyed)
+        tear_down();
+}
+
+static void who_was_served_last_destroys_as_receiver_gives_up(void)
+{
+    set_up(1);
+    begin_receive(0);
+    run_two(end_first_soon, send_two_and_receive_one_and_destroy);
+    check_receiver_that_gave_up(0);
+}
+
+static void who_was_served_last_destroys_as_receiver_is_cancelled(void)
+{
+    set_up(1);
+    begin_receive(0);
+    run_two(cancel_first, send_two_and_receive_one_and_destroy);
+    check_receiver_that_gave_up(-EALREADY);
+}
+
 /* ---- closing ---- */
 
 /* Of two. */
@@ -428,6 +501,13 @@ SCENARIO(sender_gives_up, "room as its sender gives up", ONLY("0", "ETIMEDOUT"),
 SCENARIO(first_receiver_gives_up, "an item as the first of two gives up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(receiver_is_cancelled, "an item as its receiver is cancelled", ONLY("0", "EALREADY"))
 SCENARIO(sender_is_cancelled, "a receiver as the sender is cancelled", ONLY("0", "EALREADY"))
+SCENARIO(receiver_destroys_as_sender_gives_up, "an item of a sender that gives up, and who receives it destroys",
+         ONLY("0", "ETIMEDOUT"), .expirations = 1)
+SCENARIO(receiver_destroys_as_sender_is_cancelled, "the same, cancelled", ONLY("0", "EALREADY"))
+SCENARIO(who_was_served_last_destroys_as_receiver_gives_up,
+         "an item as its receiver gives up, and who receives the next destroys", ONLY("0", "ETIMEDOUT"),
+         .expirations = 1)
+SCENARIO(who_was_served_last_destroys_as_receiver_is_cancelled, "the same, cancelled", ONLY("0", "EALREADY"))
 SCENARIO(close_meets_sends, "it is closed as one sends two", ONLY("0 EPIPE", "1 EPIPE", "2 0"))
 SCENARIO(close_meets_unbounded_sends, "the same, unbounded", ONLY("0 EPIPE", "1 EPIPE", "2 0"))
 SCENARIO(close_meets_sender, "it is closed as a sender waits", .outcomes = NULL)
@@ -456,6 +536,10 @@ int main(int argc, char **argv)
                                                              &first_receiver_gives_up_,
                                                              &receiver_is_cancelled_,
                                                              &sender_is_cancelled_,
+                                                             &receiver_destroys_as_sender_gives_up_,
+                                                             &receiver_destroys_as_sender_is_cancelled_,
+                                                             &who_was_served_last_destroys_as_receiver_gives_up_,
+                                                             &who_was_served_last_destroys_as_receiver_is_cancelled_,
                                                              &close_meets_sends_,
                                                              &close_meets_unbounded_sends_,
                                                              &close_meets_sender_,

@@ -446,6 +446,27 @@ static void notify_meets_time_out(void)
     tear_down();
 }
 
+/* Who was served last: the select does not touch what it was granted any more, nor what it tried to leave. */
+static void try_to_send_and_destroy(void *unused)
+{
+    (void)unused;
+    unsigned long value = 1;
+    answer[2] = pawl_channel_try_send(channel[LEFT], &value);
+    if (answer[2] != 0)
+        return;
+    pawl_channel_destroy(channel[LEFT]);
+    channel[LEFT] = NULL;
+}
+
+static void sender_destroys(void)
+{
+    create_channels(0);
+    run_two(receive_either_left_soon, try_to_send_and_destroy);
+    MODEL_ASSERT(chosen[0] == (answer[2] == 0 ? 0 : -ETIMEDOUT) && item[0] == (answer[2] == 0));
+    model_outcome("%s", name_of(chosen[0]));
+    tear_down();
+}
+
 static void close_meets_sender_and_select(void)
 {
     create_channels(0);
@@ -472,6 +493,8 @@ SCENARIO(release_passes_select_by, "an item for a select, then a permit, and ano
          ONLY("0 0", "0 ETIMEDOUT", "1 ETIMEDOUT"), .expirations = 1)
 SCENARIO(sender_meets_time_out, "an item as the select gives up", ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(notify_meets_time_out, "a permit as the select gives up", ONLY("1", "ETIMEDOUT"), .expirations = 1)
+SCENARIO(sender_destroys, "an item as the select gives up, and who sent it destroys", ONLY("0", "ETIMEDOUT"),
+         .expirations = 1)
 SCENARIO(close_meets_sender_and_select, "an item, or the end", ONLY("0", "EPIPE"))
 
 int main(int argc, char **argv)
@@ -491,6 +514,7 @@ int main(int argc, char **argv)
                                                              &release_passes_select_by_,
                                                              &sender_meets_time_out_,
                                                              &notify_meets_time_out_,
+                                                             &sender_destroys_,
                                                              &close_meets_sender_and_select_,
                                                              NULL};
     return model_main(argc, argv, scenarios);

@@ -3,6 +3,7 @@
  * Final states, in all: permits taken and available are as many as there were.
  *     release against acquire     granted, with all that was written before the releases; at once freed
  *     release against giving up   it is granted, or the permits are available
+ *     giving up, but granted      the other may free at once
  *     giving up, first in line    the next is granted what was kept for the first
  *     closing                     each is granted, or gets -EPIPE; releases still count */
 #define _GNU_SOURCE
@@ -268,6 +269,34 @@ static void second_is_granted_if_first_is_cancelled(void)
     tear_down();
 }
 
+/* None left: the other one was granted too, though it was about to give up. */
+static void end_second_and_free_if_none_left(void *unused)
+{
+    end_second(unused);
+    MODEL_ASSERT(answer[1] == 0);
+    answer[2] = available() == 0;
+    if (answer[2])
+        tear_down();
+}
+
+static void release_two(void *unused)
+{
+    (void)unused;
+    pawl_semaphore_release(semaphore, 2);
+}
+
+static void second_frees_as_first_gives_up(void)
+{
+    set_up(0);
+    begin_acquire(0, 1);
+    begin_acquire(1, 1);
+    run_three(end_first_soon, end_second_and_free_if_none_left, release_two);
+    MODEL_ASSERT(answer[0] == (answer[2] ? 0 : -ETIMEDOUT));
+    model_outcome("%s", name_of(answer[0]));
+    if (!answer[2])
+        tear_down();
+}
+
 /* ---- closing ---- */
 
 static void close_meets_acquire(void)
@@ -350,6 +379,8 @@ SCENARIO(release_meets_first_that_gives_up, "two wait, the first gives up as one
 SCENARIO(first_gives_up_what_was_released, "one that waits for two gives up as one is released and one tries",
          ONLY("0", "EAGAIN"), .expirations = 1)
 SCENARIO(second_is_granted_if_first_is_cancelled, "two wait, the first is cancelled as it is granted", .outcomes = NULL)
+SCENARIO(second_frees_as_first_gives_up, "two are released to two that wait, the first gives up, the second frees",
+         ONLY("0", "ETIMEDOUT"), .expirations = 1)
 SCENARIO(close_meets_acquire, "it is closed as one acquires", .outcomes = NULL)
 SCENARIO(close_meets_release, "it is closed as one that waits is granted", ONLY("0", "EPIPE"))
 SCENARIO(close_meets_release_and_acquire, "it is closed as one acquires what is released", ONLY("0", "EPIPE"))
@@ -373,6 +404,7 @@ int main(int argc, char **argv)
                                                              &release_meets_first_that_gives_up_,
                                                              &first_gives_up_what_was_released_,
                                                              &second_is_granted_if_first_is_cancelled_,
+                                                             &second_frees_as_first_gives_up_,
                                                              &close_meets_acquire_,
                                                              &close_meets_release_,
                                                              &close_meets_release_and_acquire_,

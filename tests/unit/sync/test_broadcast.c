@@ -56,6 +56,32 @@ Test(broadcast, refuses_what_makes_no_sense)
     pawl_broadcast_destroy(b);
 }
 
+static enum pawl_poll receive_without_subscription(struct pawl_context *cx, void *arg)
+{
+    struct pawl_broadcast_receiver r = {0};
+    struct pawl_wait wait = PAWL_WAIT_INITIALIZER;
+    uint64_t item;
+    CHECK_EQ(pawl_broadcast_receive_poll(&r, &item, NULL, &wait, cx, arg), PAWL_READY);
+    return PAWL_READY;
+}
+
+Test(broadcast, gives_nothing_to_a_receiver_that_has_not_subscribed)
+{
+    struct pawl_broadcast_receiver r = {0};
+    struct pawl_runtime *rt = start(1);
+    struct pawl_task *task;
+    uint64_t item = 1, missed = 1;
+    int status = 1;
+    cr_assert_eq(pawl_broadcast_receive(&r, &item, &missed), -EINVAL);
+    cr_assert_eq(pawl_broadcast_receive_until(&r, &item, &missed, 0), -EINVAL);
+    cr_assert_eq(pawl_broadcast_try_receive(&r, &item, &missed), -EINVAL);
+    cr_assert_eq(pawl_spawn_poll(rt, receive_without_subscription, &status, &task), 0);
+    join(task);
+    cr_assert_eq(status, -EINVAL);
+    cr_assert_eq(item, 1);
+    finish(rt);
+}
+
 Test(broadcast, gives_every_receiver_every_item_from_its_subscription_on)
 {
     struct pawl_broadcast *b = broadcast_of(8);

@@ -101,6 +101,28 @@ Test(cases, cut_short_by_a_timeout_does_not_take_it_for_its_own_deadline)
     finish(rt);
 }
 
+/* ---- one semaphore twice ---- */
+
+Test(cases, of_one_semaphore_are_served_with_what_suffices_for_the_smallest)
+{
+    struct pawl_runtime *rt = start(1);
+    for (int how = 0; how < 4; how++) { /* it polls; the smaller one is the second */
+        struct pawl_semaphore semaphore = PAWL_SEMAPHORE_INITIALIZER(0);
+        struct selector s = {.count = 2, .deadline_ns = PAWL_NEVER, .index = -1};
+        pawl_case_semaphore(&s.cases[0], &semaphore, how < 2 ? 1 : 2);
+        pawl_case_semaphore(&s.cases[1], &semaphore, how < 2 ? 2 : 1);
+        start_selector(rt, &s, how % 2 == 1);
+        settle(rt);
+        pawl_semaphore_release(&semaphore, 1);
+        settle(rt);
+        cr_assert(event_is_set(&s.done));
+        join(s.task);
+        cr_assert_eq(s.index, how / 2);
+        cr_assert_eq(pawl_semaphore_available(&semaphore), 0);
+    }
+    finish(rt);
+}
+
 /* ---- bad input ---- */
 
 Test(cases, refuses_what_makes_no_sense)

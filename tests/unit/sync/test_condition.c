@@ -23,16 +23,47 @@ static bool holds(struct pawl_mutex *m)
 
 Test(condition, works_however_it_was_made)
 {
-    struct room rooms[2] = {ROOM};
+    struct room rooms[3] = {ROOM}; /* the last one is zeroed */
     pawl_mutex_init(&rooms[1].mutex);
     cr_assert_eq(pawl_condition_init(&rooms[1].condition), 0);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         cr_assert_eq(pawl_mutex_lock(&rooms[i].mutex), 0);
         cr_assert_eq(pawl_condition_wait_until(&rooms[i].condition, &rooms[i].mutex, 0), -ETIMEDOUT);
         cr_assert(holds(&rooms[i].mutex));
         pawl_mutex_unlock(&rooms[i].mutex);
         cr_assert_eq(pawl_condition_fini(&rooms[i].condition), 0);
     }
+}
+
+static void *wait_with_patience(void *arg)
+{
+    struct room *room = arg;
+    CHECK_EQ(pawl_mutex_lock(&room->mutex), 0);
+    while (room->value == 0)
+        CHECK_EQ(pawl_condition_wait_until(&room->condition, &room->mutex, in_ns(PATIENCE_NS / 10)), 0);
+    pawl_mutex_unlock(&room->mutex);
+    return NULL;
+}
+
+Test(condition, of_zeroed_memory_is_waited_for_and_signalled)
+{
+    struct pawl_runtime *rt = start(1);
+    for (int all = 0; all < 2; all++) {
+        struct room room = {.value = 0};
+        struct pawl_task *task = spawn(rt, wait_with_patience, &room);
+        settle(rt);
+        cr_assert_eq(pawl_condition_fini(&room.condition), -EBUSY);
+        cr_assert_eq(pawl_mutex_lock(&room.mutex), 0);
+        room.value = 1;
+        if (all)
+            pawl_condition_broadcast(&room.condition);
+        else
+            pawl_condition_signal(&room.condition);
+        pawl_mutex_unlock(&room.mutex);
+        join(task);
+        cr_assert_eq(pawl_condition_fini(&room.condition), 0);
+    }
+    finish(rt);
 }
 
 Test(condition, is_not_null_nor_is_its_mutex)
@@ -383,5 +414,44 @@ Test(condition, given_up_does_not_hold_the_mutex)
         pawl_mutex_unlock(&room.mutex);
         cr_assert_eq(pawl_mutex_fini(&room.mutex), 0);
     }
+    finish(rt);
+}
+
+/* Signalled, it waits for the mutex, or has just been granted it, and gives up: the signal is the next one's. */
+static void expect_signal_passed_on(struct pawl_runtime *rt, bool granted)
+{
+    struct room room = ROOM;
+    struct poller first = {.room = &room, .status = 1}, second = {.room = &room, .status = 1};
+    struct event go = {0};
+    start_poller(rt, &first);
+    cr_assert_eq(pawl_spawn_poll(rt, wait_in_polls, &second, &second.task), 0);
+    settle(rt);
+    cr_assert_eq(permits_waiting(&room.condition), 2);
+    cr_assert_eq(pawl_mutex_lock(&room.mutex), 0);
+    pawl_condition_signal(&room.condition);
+    settle(rt);
+    cr_assert_eq(permits_waiting(&room.mutex), 1);
+    first.give_up = true;
+    struct pawl_task *busy = spawn(rt, wait_for_event, &go); /* it is not polled meanwhile */
+    if (granted)
+        pawl_mutex_unlock(&room.mutex);
+    pawl_waker_wake(&first.waker);
+    event_set(&go);
+    join(busy);
+    join(first.task);
+    settle(rt);
+    if (!granted)
+        pawl_mutex_unlock(&room.mutex);
+    end_poller(&second);
+    cr_assert_eq(second.status, 0);
+    pawl_waker_drop(&first.waker);
+    cr_assert_eq(pawl_mutex_fini(&room.mutex), 0);
+}
+
+Test(condition, given_up_after_a_signal_leaves_it_to_the_next)
+{
+    struct pawl_runtime *rt = start(1);
+    for (int how = 0; how < 2; how++)
+        expect_signal_passed_on(rt, how == 1);
     finish(rt);
 }

@@ -134,6 +134,96 @@ Test(select, starves_none_of_two_that_are_always_ready)
     finish(rt);
 }
 
+/* ---- fairly: any two of many, wherever they are ---- */
+
+enum { PAIR_TURNS = 1000 };
+
+struct pair {
+    int cases, first, second;
+    bool off; /* the others; else never ready */
+    int (*select)(struct pair *p, struct pawl_case *cases);
+    int turn, taken[2];
+    struct pawl_context *cx;
+};
+
+static int select_now(struct pair *p, struct pawl_case *cases)
+{
+    return pawl_select_until(cases, (size_t)p->cases, 0);
+}
+
+static int select_tried(struct pair *p, struct pawl_case *cases)
+{
+    return pawl_select_try(cases, (size_t)p->cases);
+}
+
+static int select_polled(struct pair *p, struct pawl_case *cases)
+{
+    int index;
+    return pawl_select_poll(cases, (size_t)p->cases, p->cx, &index) == PAWL_READY ? index : -EAGAIN;
+}
+
+/* Until all turns have been taken, or the poll has had its share. */
+static void *take_pair(void *arg)
+{
+    struct pair *p = arg;
+    struct pawl_notify ready[2] = {PAWL_NOTIFY_INITIALIZER, PAWL_NOTIFY_INITIALIZER}, never = PAWL_NOTIFY_INITIALIZER;
+    struct pawl_case cases[PAWL_CASES_MAX];
+    for (; p->turn < PAIR_TURNS; p->turn++) {
+        for (int i = 0; i < p->cases; i++)
+            pawl_case_init(&cases[i], p->off ? PAWL_CASE_NONE : PAWL_CASE_NOTIFY, &never, NULL, 0);
+        pawl_case_notify(&cases[p->first], &ready[0]);
+        pawl_case_notify(&cases[p->second], &ready[1]);
+        pawl_notify_one(&ready[0]);
+        pawl_notify_one(&ready[1]);
+        int index = p->select(p, cases);
+        if (index == -EAGAIN && p->cx != NULL)
+            break;
+        CHECK(index == p->first || index == p->second);
+        p->taken[index == p->second]++;
+    }
+    return NULL;
+}
+
+static enum pawl_poll take_pair_in_polls(struct pawl_context *cx, void *arg)
+{
+    struct pair *p = arg;
+    p->cx = cx;
+    take_pair(p);
+    return p->turn == PAIR_TURNS ? PAWL_READY : PAWL_PENDING;
+}
+
+static void expect_fair(const struct pair *p)
+{
+    int some = PAIR_TURNS / 2 - PAIR_TURNS / 10; /* six standard deviations */
+    cr_assert(p->taken[0] >= some && p->taken[1] >= some, "%d and %d of %d: %d and %d", p->first, p->second, p->cases,
+              p->taken[0], p->taken[1]);
+}
+
+Test(select, chooses_either_of_two_that_are_ready_as_often_as_the_other)
+{
+    static const int pairs[][3] = {{2, 0, 1}, {3, 0, 1}, {3, 0, 2}, {64, 0, 1}, {64, 0, 63}, {64, 31, 33}};
+    struct pawl_runtime *rt = start(1);
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
+        for (int off = 0; off < 2; off++) {
+            struct pair p = {.cases = pairs[i][0], .first = pairs[i][1], .second = pairs[i][2], .off = off};
+            struct pair thread = p, tried = p, polled = p;
+            struct pawl_task *task;
+            p.select = thread.select = select_now;
+            tried.select = select_tried;
+            polled.select = select_polled;
+            run(rt, take_pair, &p);
+            expect_fair(&p);
+            thread_join(thread_start(take_pair, &thread));
+            expect_fair(&thread);
+            take_pair(&tried);
+            expect_fair(&tried);
+            cr_assert_eq(pawl_spawn_poll(rt, take_pair_in_polls, &polled, &task), 0);
+            join(task);
+            expect_fair(&polled);
+        }
+    finish(rt);
+}
+
 /* ---- trying ---- */
 
 Test(select, tried_does_what_can_be_done_and_never_waits)
