@@ -44,11 +44,11 @@ bool pawl__wait_withdraw(struct wait *wait)
     struct claimed claimed = {NULL, NULL};
     lock_acquire(wait->lock);
     bool linked = list_linked(&wait->waiter.link);
-    if (linked)
+    if (linked) {
         list_remove(&wait->waiter.link);
-    /* a granter that came too late to claim it has taken it off, and done no more */
-    if (wait->kind->withdrawn != NULL && (linked || !wait->kind->claimed_by_list))
-        wait->kind->withdrawn(wait, &claimed);
+        if (wait->kind->withdrawn != NULL)
+            wait->kind->withdrawn(wait, &claimed);
+    }
     lock_release(wait->lock);
     waiters_grant(&claimed, OUTCOME_GRANTED);
     return linked;
