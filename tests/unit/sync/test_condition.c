@@ -442,6 +442,7 @@ static void expect_signal_passed_on(struct pawl_runtime *rt, bool granted)
     settle(rt);
     if (!granted)
         pawl_mutex_unlock(&room.mutex);
+    cr_assert_eq(permits_waiting(&room.condition), 0);
     end_poller(&second);
     cr_assert_eq(second.status, 0);
     pawl_waker_drop(&first.waker);
