@@ -10,8 +10,8 @@
  * Model: if several can be done at once, a random one is; else the first that can be. The others have not happened: no
  *     item was sent or taken, no permit, no handle. A case whose object is closed is done too, with status -EPIPE.
  * Threads, suspends: as channel.h.
- * Memory: the cases are the caller's; they may be used again for the next select. The objects of all cases stay until
- *     it returns.
+ * Memory: the cases are the caller's; they may be used again for the next select. The objects of all cases but the
+ *     one that happened stay until it returns.
  * Errors: the waiting calls have those of task.h; -EINVAL: no case or more than PAWL_CASES_MAX, or a case without an
  *     object; -EDEADLK also: to join the caller itself. */
 #ifndef PAWL_SELECT_H
