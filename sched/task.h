@@ -63,7 +63,7 @@ struct pawl_task {
     struct pawl_runtime *runtime; /* C not to be touched once FINISHED, unless in it */
     struct timeout *timeout;      /* T the innermost, or NULL */
     struct list waiters;          /* L struct waiter; valid if TASK_HAS_WAITERS */
-    struct lock lock;             /*   nests in nothing, nothing nests in it */
+    struct lock lock;             /*   a leaf; a select holds it beside those of its other cases */
     int32_t worker;               /* C the only one that may run it, -1: any */
     uint32_t shields;             /* T */
     bool running;                 /* Q begun; only where PAWL_DEBUG checks it */

@@ -21,7 +21,7 @@
  *
  * Edge permits.word: a release (acq_rel, or the lock) happens before the acquire that takes its permits (acquire).
  *
- * Threads: any. Blocks: no, but for the lock, a leaf. */
+ * Threads: any. Blocks: no, but for the lock: a leaf, which a select holds beside those of its other cases. */
 #ifndef PAWL_SYNC_PERMITS_H
 #define PAWL_SYNC_PERMITS_H
 
