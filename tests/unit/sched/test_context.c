@@ -33,7 +33,8 @@ static void fini(struct context *c)
 
 static CONTEXT_SWITCHES void resume(struct context *c)
 {
-    struct context mine = {0};
+    static _Thread_local struct context mine;
+    memset(&mine, 0, sizeof mine);
     home = &mine;
     pawl__context_switch(&mine, c, false);
 }
