@@ -428,7 +428,7 @@ static void expect_crowd(int workers, size_t capacity)
     struct crowd crowd = {.channel = numbers(capacity)};
     struct member senders[SENDERS] = {0}, receivers[SENDERS] = {0};
     struct pawl_task *tasks[2 * SENDERS];
-    pthread_t sender, receiver;
+    pthread_t sender = 0, receiver = 0;
     uint64_t sum = 0;
     for (int i = 0; i < SENDERS; i++) {
         senders[i] = (struct member){.crowd = &crowd, .item = (uint64_t)i + SENDERS};
