@@ -4,7 +4,8 @@
  *     one against a wait     told, with all that was written before; at once freed
  *     one, and one           both are seen by who waits until it has seen both
  *     one against giving up  told, the next is told, or the permit is kept
- *     all                    each that waits is told once, none that comes later; no permit */
+ *     all                    each that waits is told once, none that comes later; no permit
+ *     all, beside a flag     who queues and then looks at the flag is told, or sees it set */
 #define _GNU_SOURCE
 #include "tests/model/sync.h"
 
@@ -222,6 +223,35 @@ static void all_meets_time_outs(void)
     destroy(notify);
 }
 
+/* ---- beside a flag: who waits queues, then looks; who tells sets it, then tells all ---- */
+
+static atomic_uint flag; /* relaxed: it is the notify that orders */
+
+static void queue_then_look(void *unused)
+{
+    (void)unused;
+    begin(0, pawl__notify_wait(notify));
+    answer[0] = (int)atomic_load_explicit(&flag, memory_order_relaxed);
+}
+
+static void set_then_tell_all(void *unused)
+{
+    (void)unused;
+    atomic_store_explicit(&flag, 1, memory_order_relaxed);
+    pawl_notify_all(notify);
+}
+
+static void all_meets_who_looks_at_a_flag(void)
+{
+    notify = create();
+    run_two(queue_then_look, set_then_tell_all);
+    bool was_told = waiter_outcome(&wait_private(waits[0])->waiter) != OUTCOME_NONE;
+    MODEL_ASSERT(was_told || answer[0] == 1);
+    cancel(0);
+    model_outcome("%s", was_told ? "told" : "seen");
+    destroy(notify);
+}
+
 SCENARIO(one_meets_wait, "one is told, and frees", .outcomes = NULL)
 SCENARIO(two_tell_one, "one is told by two", .outcomes = NULL)
 SCENARIO(chain, "one is told, and tells the next, who frees", .outcomes = NULL)
@@ -236,6 +266,7 @@ SCENARIO(all_are_told_at_once, "one of all that are told tells another", .outcom
 SCENARIO(all_is_not_passed_on, "all are told as one is cancelled, and one comes", .outcomes = NULL)
 SCENARIO(all_meets_time_outs, "all are told as two give up",
          ONLY("0 0", "0 ETIMEDOUT", "ETIMEDOUT 0", "ETIMEDOUT ETIMEDOUT"), .expirations = 1)
+SCENARIO(all_meets_who_looks_at_a_flag, "all are told as one queues, and looks at a flag", ONLY("told", "seen"))
 
 int main(int argc, char **argv)
 {
@@ -251,6 +282,7 @@ int main(int argc, char **argv)
                                                              &all_are_told_at_once_,
                                                              &all_is_not_passed_on_,
                                                              &all_meets_time_outs_,
+                                                             &all_meets_who_looks_at_a_flag_,
                                                              NULL};
     return model_main(argc, argv, scenarios);
 }
