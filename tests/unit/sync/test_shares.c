@@ -165,3 +165,40 @@ Test(shares, are_not_given_away_by_waiting_calls_past_their_deadline)
     }
     finish(rt);
 }
+
+/* ---- two deadlines that have passed: the earlier one is what cut the call short ---- */
+
+struct overdue {
+    bool selects;
+    int answer;
+};
+
+/* It keeps its worker until both have passed, so that no alarm has rung by then. */
+static void *wait_past_both(void *arg)
+{
+    struct overdue *o = arg;
+    struct pawl_notify n = PAWL_NOTIFY_INITIALIZER;
+    struct pawl_case c;
+    uint64_t own_ns = in_ns(PAWL_MS(4));
+    while (pawl_now(NULL) <= own_ns)
+        continue;
+    pawl_case_notify(&c, &n);
+    o->answer = o->selects ? pawl_select_until(&c, 1, own_ns) : pawl_notify_wait_until(&n, own_ns);
+    return NULL;
+}
+
+static void *wait_in_timeout(void *arg)
+{
+    struct overdue *o = arg;
+    CHECK_EQ(pawl_timeout(PAWL_MS(2), wait_past_both, o, NULL), -ETIMEDOUT);
+    CHECK_EQ(o->answer, -ETIMEDOUT);
+    return NULL;
+}
+
+Test(shares, that_outlast_two_deadlines_are_cut_by_the_earlier_one)
+{
+    struct pawl_runtime *rt = start(1);
+    run(rt, wait_in_timeout, &(struct overdue){.selects = false});
+    run(rt, wait_in_timeout, &(struct overdue){.selects = true});
+    finish(rt);
+}
