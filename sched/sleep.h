@@ -35,16 +35,19 @@ int pawl__deadline_passed(struct pawl_task *task, uint64_t deadline_ns);
 int pawl__suspend_while_not(struct pawl_task *task, bool (*done)(struct pawl_task *task, void *context), void *context,
                             uint64_t deadline_ns, bool interruptible);
 
-/* pawl__waiter_wait without any deadline, for a task: how most waits are. */
+/* pawl__waiter_wait without any deadline, for a task: how most waits are. An interruptible wait asked on entry whether
+ * it is cancelled; a cancellation since then has left NOTIFIED, so it does not suspend, and asks again. */
 static inline int wait_without_deadline(struct waiter *waiter, bool interruptible)
 {
     struct pawl_task *task = waiter->task;
     while (waiter_outcome(waiter) == OUTCOME_NONE) {
+        noise_point("task.state.not_done");
+        pawl__task_suspend(task);
+        if (PAWL_LIKELY(waiter_outcome(waiter) != OUTCOME_NONE))
+            return 0;
         int error = interruptible ? task_cancellation(task) : 0;
         if (error != 0)
             return error;
-        noise_point("task.state.not_done");
-        pawl__task_suspend(task);
     }
     return 0;
 }

@@ -309,8 +309,7 @@ static inline bool ready_stack(struct worker *worker, struct pawl_task *task)
 }
 
 /* Leaves the task's stack for that of the next one, which was handed, or for home, which sees to the rest. */
-static CONTEXT_SWITCHES void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task,
-                                       enum leave why)
+static inline void leave_for(struct worker *worker, struct pawl_task *next, struct pawl_task *task, enum leave why)
 {
     bool directly = next != NULL && ready_stack(worker, next);
     worker->leave = why;
@@ -319,24 +318,24 @@ static CONTEXT_SWITCHES void leave_for(struct worker *worker, struct pawl_task *
     arrive();
 }
 
-static void leave(struct pawl_task *task, enum leave why)
+static inline void leave(struct pawl_task *task, enum leave why)
 {
     struct worker *worker = pawl__current()->worker;
     leave_for(worker, hand_next(worker), task, why);
 }
 
-void pawl__task_suspend(struct pawl_task *task)
+CONTEXT_SWITCHES void pawl__task_suspend(struct pawl_task *task)
 {
     leave(task, LEAVE_SUSPENDED);
 }
 
-void pawl__task_yield(struct pawl_task *task)
+CONTEXT_SWITCHES void pawl__task_yield(struct pawl_task *task)
 {
     leave(task, LEAVE_YIELDED);
 }
 
 /* The task has returned. The next one can begin on its stack, without a switch, if it has not run yet either. */
-static void end(struct pawl_task *task)
+static CONTEXT_SWITCHES void end(struct pawl_task *task)
 {
     struct worker *worker = pawl__current()->worker;
     struct stack *stack = task->stack;
