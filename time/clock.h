@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "time/wheel.h"
 
 #define TICK_NEVER UINT64_MAX
 /* The last tick that can be a deadline: what lies above is for the state cell's flags. */
@@ -62,7 +63,7 @@ static inline unsigned clock_wheel_levels(const struct clock *clock)
 {
     uint64_t span = UINT64_C(63072000000000000) / clock->tick_ns; /* two years in ticks */
     unsigned levels = 1;
-    while (levels < 10 && (UINT64_C(63) << (6 * (levels - 1))) < span)
+    while (levels < WHEEL_LEVELS_MAX && ((uint64_t)(WHEEL_SLOTS - 1) << (WHEEL_DIGIT_BITS * (levels - 1))) < span)
         levels++;
     return levels;
 }

@@ -5,9 +5,9 @@
 
 #include "base/assert.h"
 
-enum { DIGIT_BITS = 6, DIGIT_MASK = WHEEL_SLOTS - 1, NO_POSITION = WHEEL_PENDING };
+enum { DIGIT_BITS = WHEEL_DIGIT_BITS, DIGIT_MASK = WHEEL_SLOTS - 1, NO_POSITION = WHEEL_PENDING };
 
-static_assert(WHEEL_SLOTS == 1 << DIGIT_BITS, "a slot for each value of a digit");
+static_assert(WHEEL_SLOTS % 64 == 0, "whole words say which slots are occupied");
 static_assert(WHEEL_LEVELS_MAX * DIGIT_BITS < 64, "every level has a digit of its own in a tick");
 
 static struct wheel_entry *entry_of(struct list_node *node)
@@ -42,19 +42,25 @@ static uint32_t position_of(const struct wheel *wheel, uint64_t when)
     return level * WHEEL_SLOTS + digit_of(when, level);
 }
 
+/* The first bit that is set from `from` on, around the ring. There is one. */
+static unsigned next_occupied(const uint64_t *occupied, unsigned from)
+{
+    unsigned word = from / 64;
+    uint64_t bits = occupied[word] & UINT64_MAX << (from % 64);
+    while (bits == 0) {
+        word = (word + 1) % WHEEL_WORDS;
+        bits = occupied[word];
+    }
+    return word * 64 + (unsigned)__builtin_ctzll(bits);
+}
+
 /* The occupied slot whose range comes first, or NO_POSITION. */
 static uint32_t first_position(const struct wheel *wheel)
 {
-    for (unsigned level = 0; level < wheel->level_count; level++) {
-        uint64_t occupied = wheel->occupied[level];
-        if (occupied == 0)
-            continue;
-        unsigned current = digit_of(wheel->elapsed, level);
-        uint64_t from_current = occupied >> current | occupied << (-current & DIGIT_MASK);
-        unsigned distance = (unsigned)__builtin_ctzll(from_current);
-        return level * WHEEL_SLOTS + ((current + distance) & DIGIT_MASK);
-    }
-    return NO_POSITION;
+    if (wheel->occupied_levels == 0)
+        return NO_POSITION;
+    unsigned level = (unsigned)__builtin_ctz(wheel->occupied_levels);
+    return level * WHEEL_SLOTS + next_occupied(wheel->occupied[level], digit_of(wheel->elapsed, level));
 }
 
 /* The first tick in the range of an occupied slot. */
@@ -83,13 +89,33 @@ static bool is_overtaken(const struct wheel *wheel, const struct wheel_entry *en
     return cut_to_span(wheel, deadline_of(wheel, entry)) > entry->when;
 }
 
+static void set_occupied(struct wheel *wheel, uint32_t position)
+{
+    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
+
+    wheel->occupied_levels |= 1U << level;
+    wheel->occupied[level][index / 64] |= UINT64_C(1) << index % 64;
+}
+
+static bool is_occupied(const struct wheel *wheel, uint32_t position)
+{
+    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
+    return wheel->occupied[level][index / 64] >> index % 64 & 1;
+}
+
 static void set_vacant(struct wheel *wheel, uint32_t position)
 {
+    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
+    uint64_t *occupied = wheel->occupied[level], others = 0;
     struct wheel_slot *slot = slot_at(wheel, position);
 
     slot->earliest = WHEEL_NEVER;
     slot->witness = NULL;
-    wheel->occupied[position / WHEEL_SLOTS] &= ~(UINT64_C(1) << position % WHEEL_SLOTS);
+    occupied[index / 64] &= ~(UINT64_C(1) << index % 64);
+    for (unsigned word = 0; word < WHEEL_WORDS; word++)
+        others |= occupied[word];
+    if (others == 0)
+        wheel->occupied_levels &= ~(1U << level);
 }
 
 static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
@@ -99,7 +125,7 @@ static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
 
     entry->position = position;
     list_push_back(&slot->entries, &entry->link);
-    wheel->occupied[position / WHEEL_SLOTS] |= UINT64_C(1) << position % WHEEL_SLOTS;
+    set_occupied(wheel, position);
     if (entry->when <= slot->earliest) {
         slot->earliest = entry->when;
         slot->witness = entry;
@@ -376,7 +402,7 @@ static const char *check_list(const struct wheel *wheel, const struct list *list
 static const char *check_slot(const struct wheel *wheel, uint32_t position, size_t *count)
 {
     const struct wheel_slot *slot = slot_at(wheel, position);
-    bool marked = wheel->occupied[position / WHEEL_SLOTS] >> position % WHEEL_SLOTS & 1;
+    bool marked = is_occupied(wheel, position);
 
     if (marked == list_empty(&slot->entries))
         return "a slot is marked occupied if and only if it has entries";

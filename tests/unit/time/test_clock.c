@@ -83,11 +83,11 @@ Test(clock, has_levels_for_two_years_and_not_more_than_needed)
         const struct clock clock = clock_with(tick_lengths[t]);
         unsigned levels = clock_wheel_levels(&clock);
         cr_assert_geq(levels, 1);
-        cr_assert_leq(levels, 10);
-        uint64_t span = UINT64_C(63) << 6 * (levels - 1);
+        cr_assert_leq(levels, WHEEL_LEVELS_MAX);
+        uint64_t span = (uint64_t)(WHEEL_SLOTS - 1) << WHEEL_DIGIT_BITS * (levels - 1);
         cr_assert(span >= two_years_ns / clock.tick_ns);
         if (levels > 1)
-            cr_assert(span / 64 < two_years_ns / clock.tick_ns);
+            cr_assert(span / WHEEL_SLOTS < two_years_ns / clock.tick_ns);
     }
 }
 
