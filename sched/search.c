@@ -60,6 +60,12 @@ static bool same_stall(const struct stalled *now, const struct stalled *before)
     return now->victim != NULL && now->victim == before->victim && now->runs == before->runs;
 }
 
+/* Then nobody is about to queue something: a second look would find no more than the first. */
+static bool nobody_else_is_awake(struct pawl_runtime *rt)
+{
+    return idle_sleeping(&rt->idle) + 1 >= rt->worker_count;
+}
+
 struct pawl_task *pawl__worker_search(struct worker *worker)
 {
     struct stalled stalled = {0}, before;
@@ -73,7 +79,9 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
             task = take_stalled(worker, stalled.victim);
         if (task != NULL)
             return task;
-        if (looks > 1 && (stalled.victim == NULL || load_acquire_u64(&worker->inbox_count) > 0))
+        if (stalled.victim == NULL && (looks > 1 || nobody_else_is_awake(worker->runtime)))
+            return NULL;
+        if (looks > 1 && load_acquire_u64(&worker->inbox_count) > 0)
             return NULL;
         struct backoff backoff;
         backoff_init(&backoff);
