@@ -94,12 +94,39 @@ bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
     return !pawl__driver_unchanged(driver, now_ns == UINT64_MAX ? now_ns : now_ns + 1);
 }
 
+/* Turns a shard; how many timers that fired. */
+static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t now_ns)
+{
+    uint64_t before = load_relaxed_u64(&shard->fired); /* relaxed: a measure of load */
+    pawl__shard_turn(shard, clock_tick_at(driver->clock, now_ns));
+    return load_relaxed_u64(&shard->fired) - before;
+}
+
+static void adapt_spacing(struct driver *driver, uint64_t fired)
+{
+    uint64_t spacing = driver->spacing_ns;
+    if (fired < DRIVER_BUSY_TURN)
+        driver->spacing_ns = spacing <= DRIVER_SPACING_MIN_NS ? 0 : spacing / 2;
+    else if (spacing == 0)
+        driver->spacing_ns = DRIVER_SPACING_MIN_NS;
+    else
+        driver->spacing_ns = spacing > DRIVER_SPACING_MAX_NS / 2 ? DRIVER_SPACING_MAX_NS : 2 * spacing;
+}
+
+uint64_t pawl__driver_sleep_until(const struct driver *driver, uint64_t wake_at)
+{
+    uint64_t spaced = pawl__driver_turned_at(driver) + driver->spacing_ns;
+    return wake_at > spaced ? wake_at : spaced;
+}
+
 void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
 {
+    uint64_t fired = 0;
     store_relaxed_u64(&driver->turned_at, now_ns); /* relaxed: see pawl__driver_turned_at */
     for (unsigned i = 0; i < driver->shard_count; i++)
         if (next_deadline(&driver->shards[i]) <= now_ns)
-            pawl__shard_turn(&driver->shards[i], clock_tick_at(driver->clock, now_ns));
+            fired += turn_shard(driver, &driver->shards[i], now_ns);
+    adapt_spacing(driver, fired);
     /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */
 }
 

@@ -11,6 +11,9 @@
  * Either the armer sees that the driver sleeps too long, or the driver sees the deadline. wake_at is 0 while the
  * driver is awake: then nothing is written, for it will look before it sleeps.
  *
+ * Spacing: when turn after turn fires several timers, the holder spaces its turns, so that many share one wake-up, by
+ * DRIVER_SPACING_MAX_NS at most. It publishes the true wake_at all the same: a deadline that comes earlier wakes it.
+ *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
@@ -22,6 +25,12 @@
 #include "park/reactor.h"
 #include "park/understudy.h"
 #include "time/shard.h"
+
+enum {
+    DRIVER_SPACING_MAX_NS = 200000,
+    DRIVER_SPACING_MIN_NS = 25000, /* less is none */
+    DRIVER_BUSY_TURN = 4           /* timers fired in one turn, from which on turns are spaced more */
+};
 
 /* Access: C constant after init, D the holder's, A any thread atomic */
 struct driver {
@@ -35,6 +44,7 @@ struct driver {
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) wake_at; /* A instant that the holder sleeps toward; 0: awake */
     struct understudy understudy;
     PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at */
+    uint64_t spacing_ns;             /* D from one turn to the next that is not made for another reason */
 };
 
 /* shards: shard_count of them, the caller's. -EMFILE, -ENFILE, -ENOMEM; then driver->shards is NULL. */
@@ -49,6 +59,9 @@ void pawl__driver_unlock(struct driver *driver);
 
 /* Publishes and returns the instant to sleep toward, the exact earliest deadline. */
 uint64_t pawl__driver_prepare(struct driver *driver);
+
+/* When to wake up in fact: wake_at, or later if turns are spaced. */
+uint64_t pawl__driver_sleep_until(const struct driver *driver, uint64_t wake_at);
 
 /* Is there still nothing earlier than wake_at? After the heavy fence. */
 bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at);

@@ -86,7 +86,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
         pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
         if (host != NULL && host->last_look(host->context))
             result = PARK_WORK;
-        else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, wake_at))
+        else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, pawl__driver_sleep_until(driver, wake_at)))
             result = PARK_NOTIFIED;
         else if (pawl__driver_due(driver, clock_now_ns(driver->clock)))
             result = PARK_DRIVER_HELD;
