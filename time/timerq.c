@@ -1,15 +1,14 @@
-/* The heap is of four children a node: half as deep as a binary one, and the children are compared side by side.
+/* The heap has four children a node: it is half as deep as a binary one, and children are compared side by side.
  *
- * nodes   the heap, in [0, count). Behind it, up to capacity, the nodes name the slots that are free: all slots are
- * named by some node, always. slots   what else there is to a timer, and where its node is. A slot does not move while
- * its timer pends. ended   the last ENDED_KEPT that ended, a ring; those with ids of the same bucket are a chain from
- * newer to older.
+ *   nodes   The heap, in [0, count). Behind it, up to capacity, nodes name the slots that are free: each slot is named
+ *           by one node, always.
+ *   slots   What else there is to a timer, and where its node is. A slot does not move while its timer pends.
+ *   ended   The last ENDED_KEPT that ended, a ring. Those whose ids have the same bucket are a chain, newest first.
  *
  * An id is the number of the setting, which tells it from its slot's earlier users, above the slot's index plus one. */
 #include <errno.h>
 #include <pawl/timerq.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     ARITY = 4,
@@ -24,11 +23,12 @@ struct node {
     uint32_t slot;
 };
 
+/* What sifting and cancelling look at comes first, and so shares a cache line. */
 struct slot {
-    uint64_t id; /* 0: free */
+    uint64_t id;       /* 0: free */
+    uint32_t position; /* of its node */
     uint64_t wake_task;
     uint64_t period_ns; /* 0: fires once */
-    uint32_t position;  /* of its node */
 };
 
 struct ended {
@@ -252,10 +252,14 @@ int pawl_timerq_state(const struct pawl_timerq *q, uint64_t id, enum pawl_timer_
 {
     if (q == NULL || state == NULL)
         return -EINVAL;
+    if (find(q, id) != NULL) {
+        *state = PAWL_TIMER_PENDING;
+        return 0;
+    }
     const struct ended *ended = recall(q, id);
-    if (ended == NULL && find(q, id) == NULL)
+    if (ended == NULL)
         return -ENOENT;
-    *state = ended != NULL ? ended->state : PAWL_TIMER_PENDING;
+    *state = ended->state;
     return 0;
 }
 

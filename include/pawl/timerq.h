@@ -12,13 +12,13 @@
  *
  * Model:   a min-heap. Timers have ids; each is pending until it has fired or is cancelled, an interval until it is
  *          cancelled. wake_task is whatever the host likes, an index or a pointer; several timers may name the same.
- * Time:    now_ns is an instant on any clock, always the same. A now that is before the latest that set, interval or
- * tick was told counts as that one. A deadline past the end of time, or of PAWL_NEVER, pends until it is cancelled.
- * Threads: one at a time; different queues are nothing to each other.
- * Blocks:  no. set, interval and cancel take logarithmic time, growing apart; tick the same for each timer that is due;
- * the others constant time. Errors:  as in base.h. An id that is of no timer here, or of one that ended too long ago,
- * is -ENOENT. Memory:  from malloc: 33 KB a queue, and up to 112 bytes for each of the most timers that were pending at
- * once, given back when none is. */
+ * Time:    now_ns is an instant, on one clock of the host's choice. One that is before the latest that set, interval or
+ *          tick was told counts as that one. A deadline past the end of time pends until it is cancelled.
+ * Threads: one at a time; queues have nothing to do with each other.
+ * Blocks:  no. set, interval, cancel and each timer that fires take logarithmic time, the other calls constant time.
+ * Errors:  as in base.h. -ENOENT: an id that never was, or of a timer that ended too long ago.
+ * Memory:  from malloc: 33 KB a queue, and up to 112 bytes for each of the most timers that were pending at once, given
+ *          back when none is any more. */
 #ifndef PAWL_TIMERQ_H
 #define PAWL_TIMERQ_H
 
