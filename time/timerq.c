@@ -17,6 +17,8 @@ enum {
     ENDED_KEPT = 1024     /* a power of two */
 };
 
+/* All that is compared. With the number in the slot, four nodes fill a cache line; that measured no faster, and half as
+ * fast where many deadlines are equal. */
 struct node {
     uint64_t deadline_ns; /* PAWL_NEVER: never due */
     uint64_t number;      /* of its setting */
