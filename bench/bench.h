@@ -45,6 +45,7 @@ struct bench {
 workload_fn bench_spawn_join, bench_spawn_remote, bench_spawn_fan, bench_chain, bench_yield;
 workload_fn bench_wake_latency;
 workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire;
+workload_fn bench_timerq_churn, bench_timerq_churn_few, bench_timerq_tick;
 workload_fn bench_sleep_idle, bench_sleep_busy;
 workload_fn bench_idle, bench_mem_task;
 workload_fn bench_pingpong, bench_channel_spsc, bench_channel_mpmc, bench_select_many, bench_broadcast_fan;

@@ -26,6 +26,7 @@ set(public_headers
     include/pawl/task.h
     include/pawl/testing.h
     include/pawl/time.h
+    include/pawl/timerq.h
     include/pawl/token.h
     include/pawl/wait.h
 )

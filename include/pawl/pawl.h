@@ -9,5 +9,6 @@
 #include <pawl/sync.h>
 #include <pawl/task.h>
 #include <pawl/time.h>
+#include <pawl/timerq.h>
 
 #endif

@@ -17,9 +17,9 @@ LINES_MAX = 700
 # What the seams of base/ turn to in a model-checked build: the one include upward.
 SEAM, SEAM_ROOM = "tools/model/veneer.h", "base"
 
-# The wheel is a pure value: it is told what time it is, and its caller sees to it that it is alone.
-WHEEL = "time/wheel.c"
-WHEEL_FORBIDS = {
+# Pure values: they are told what time it is, and their callers see to it that they are alone.
+PURE = ("time/wheel.c", "time/timerq.c")
+PURE_FORBIDS = {
     "pthread.h", "semaphore.h", "sys/timerfd.h", "threads.h", "time.h", "sys/time.h",
     "base/lock.h", "base/wait.h", "time/clock.h",
 }  # fmt: skip
@@ -87,15 +87,20 @@ def check_public_headers(sources):
                 yield source.path, line, f'"{quoted}": a public header includes <pawl/...> and the system\'s headers only'
 
 
-def check_wheel(sources):
-    seen, waiting = set(), [WHEEL] if WHEEL in sources else []
+def check_pure(sources):
+    for pure in PURE:
+        yield from check_reached_from(sources, pure)
+
+
+def check_reached_from(sources, pure):
+    seen, waiting = set(), [pure] if pure in sources else []
     while waiting:
         source = sources[waiting.pop()]
         seen.add(source.path)
         for line, quoted, angled in source.includes:
             header = quoted or angled
-            if header in WHEEL_FORBIDS:
-                yield source.path, line, f"{header}: reached from {WHEEL}, which knows no clock, lock or thread"
+            if header in PURE_FORBIDS:
+                yield source.path, line, f"{header}: reached from {pure}, which knows no clock, lock or thread"
             elif header in sources and header not in seen:
                 waiting.append(header)
 
@@ -138,7 +143,7 @@ def check_statics(sources):
 RULES = (
     check_includes,  # includes run downward only
     check_public_headers,  # the public face shows nothing of the house
-    check_wheel,  # the wheel is a pure value
+    check_pure,  # the wheel and the timer queue are pure values
     check_atomics,  # the model checker replaces one header
     check_lengths,  # one concept a file
     check_statics,  # two runtimes in one process work

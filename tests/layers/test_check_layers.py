@@ -51,6 +51,7 @@ PLANTED = (
     ("include/pawl/time.h", '#include "time/wheel.h"\n', "public header"),
     ("time/wheel.c", "#include <pthread.h>\n", "knows no clock"),
     ("time/wheel.c", '#include "time/clock.h"\n', "knows no clock"),
+    ("time/timerq.c", "#include <time.h>\n", "knows no clock"),
     ("base/list.h", "#include <time.h>\n", "knows no clock"),
     ("time/queue.c", "#include <stdatomic.h>\n", "use base/atomic.h"),
     ("park/driver.c", "struct driver {\n    _Atomic int word;\n};\n", "use base/atomic.h"),
