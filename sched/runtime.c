@@ -58,7 +58,7 @@ static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
     unsigned ports = rt->worker_count < PORTS_MIN ? PORTS_MIN : rt->worker_count;
     rt->port_count = power_of_two_at_least(ports > PORTS_MAX ? PORTS_MAX : ports);
     rt->shard_count = rt->worker_count + rt->port_count;
-    rt->clock = (struct clock){.tick_ns = o->tick_ns};
+    rt->clock = (struct clock){.tick_ns = o->tick_ns, .tick_shift = clock_tick_shift(o->tick_ns)};
     rt->level_count = clock_wheel_levels(&rt->clock);
     rt->allocator = o->allocator;
     rt->hooks = o->hooks;

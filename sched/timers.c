@@ -127,7 +127,7 @@ static enum shard_answer visit_once(struct timer_entry *entry, visit_fn *fn, uin
     return answer;
 }
 
-static int visit_home(struct timer_entry *entry, visit_fn *fn, uint64_t value)
+static __attribute__((noinline)) int visit_home(struct timer_entry *entry, visit_fn *fn, uint64_t value)
 {
     enum shard_answer answer;
     int error = 0;
@@ -135,6 +135,17 @@ static int visit_home(struct timer_entry *entry, visit_fn *fn, uint64_t value)
         answer = visit_once(entry, fn, value, &error);
     while (answer == SHARD_NOT_HOME);
     return error != 0 ? error : errno_of(answer);
+}
+
+/* The home of most entries that are asked about: a shard of the caller's runtime. NULL: visit it. */
+static inline struct shard *near_home(const struct timer_entry *entry)
+{
+    struct current *current = pawl__current();
+    uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
+    if (current == NULL || home >> SHARD_INDEX_BITS != current->runtime->id || runtime_usable(current->runtime) != 0)
+        return NULL;
+    noise_point("timer.home.read");
+    return shard_by_id(current->runtime, home);
 }
 
 /* ---- the public calls ---- */
@@ -183,11 +194,10 @@ static enum shard_answer arm_once(struct pawl_runtime *rt, struct timer_entry *e
     return answer;
 }
 
-int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t deadline_ns)
+static __attribute__((noinline)) int arm_anywhere(struct pawl_runtime *rt, struct timer_entry *entry,
+                                                  uint64_t deadline_ns)
 {
     int error = 0;
-    if (timer == NULL)
-        return -EINVAL;
     if ((rt = pawl__runtime_of(rt, &error)) == NULL)
         return error;
     if (!runtime_accepts(rt, pawl_current() == rt))
@@ -195,9 +205,39 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
     uint64_t tick = clock_tick_of_deadline(&rt->clock, deadline_ns);
     enum shard_answer answer;
     do
-        answer = arm_once(rt, entry_of(timer), tick);
+        answer = arm_once(rt, entry, tick);
     while (answer == SHARD_NOT_HOME);
     return errno_of(answer);
+}
+
+/* The usual case: a worker arms in its own shard an entry that is at home nowhere else. NULL: it is another one. */
+static inline struct shard *own_shard_for(struct pawl_runtime *rt, const struct timer_entry *entry)
+{
+    struct current *current = pawl__current();
+    if (current == NULL || current->worker == NULL || (rt != NULL && rt != current->runtime))
+        return NULL;
+    struct shard *shard = current->worker->shard;
+    uint64_t home = load_acquire_u64(&entry->home); /* edge timer.home */
+    bool usual = (home == 0 || home == shard->id) && runtime_usable(current->runtime) == 0 &&
+                 runtime_accepts(current->runtime, true);
+    return PAWL_LIKELY(usual) ? shard : NULL;
+}
+
+int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t deadline_ns)
+{
+    struct timer_entry *entry = entry_of(timer);
+    if (entry == NULL)
+        return -EINVAL;
+    struct shard *shard = own_shard_for(rt, entry);
+    if (PAWL_UNLIKELY(shard == NULL))
+        return arm_anywhere(rt, entry, deadline_ns);
+    enum shard_answer answer =
+        pawl__shard_arm(shard, entry, clock_tick_of_deadline(shard->clock, deadline_ns), false);
+    if (PAWL_LIKELY(answer == SHARD_DONE))
+        return 0;
+    if (answer == SHARD_DONE_EARLIER)
+        tell_driver(pawl_current(), shard);
+    return answer == SHARD_NOT_HOME ? arm_anywhere(rt, entry, deadline_ns) : errno_of(answer);
 }
 
 static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry, uint64_t deadline_ns)
@@ -216,7 +256,16 @@ static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry
 
 int pawl_timer_reset(struct pawl_timer *timer, uint64_t deadline_ns)
 {
-    return timer == NULL ? -EINVAL : visit_home(entry_of(timer), reset_at, deadline_ns);
+    struct timer_entry *entry = entry_of(timer);
+    if (entry == NULL)
+        return -EINVAL;
+    struct shard *shard = near_home(entry);
+    enum shard_answer answer = PAWL_LIKELY(shard != NULL) ? reset_at(shard, entry, deadline_ns) : SHARD_NOT_HOME;
+    if (PAWL_LIKELY(answer == SHARD_DONE))
+        return 0;
+    if (answer == SHARD_DONE_EARLIER)
+        tell_driver(pawl_current(), shard);
+    return answer == SHARD_NOT_HOME ? visit_home(entry, reset_at, deadline_ns) : errno_of(answer);
 }
 
 static enum shard_answer cancel_at(struct shard *shard, struct timer_entry *entry, uint64_t value)
@@ -227,11 +276,16 @@ static enum shard_answer cancel_at(struct shard *shard, struct timer_entry *entr
 
 int pawl_timer_cancel(struct pawl_timer *timer)
 {
-    if (timer == NULL)
+    struct timer_entry *entry = entry_of(timer);
+    if (entry == NULL)
         return -EINVAL;
-    if (!cell_pending(entry_cell(entry_of(timer))))
+    if (!cell_pending(entry_cell(entry)))
         return -EALREADY;
-    return visit_home(entry_of(timer), cancel_at, 0);
+    struct shard *shard = near_home(entry);
+    enum shard_answer answer = PAWL_LIKELY(shard != NULL) ? pawl__shard_cancel(shard, entry) : SHARD_NOT_HOME;
+    if (PAWL_LIKELY(answer == SHARD_DONE))
+        return 0;
+    return answer == SHARD_NOT_HOME ? visit_home(entry, cancel_at, 0) : errno_of(answer);
 }
 
 static enum shard_answer cancel_sync_at(struct shard *shard, struct timer_entry *entry, uint64_t in_callback)

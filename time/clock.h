@@ -21,7 +21,9 @@
 struct clock {
     uint64_t (*now_ns)(void *context); /* NULL: CLOCK_MONOTONIC */
     void *context;
-    uint64_t tick_ns; /* at least 1 */
+    uint64_t tick_ns;    /* at least 1 */
+    unsigned tick_shift; /* tick_ns is 1 << this; 0: not known to be such a number. A division is the most that arming
+                          * does otherwise */
 };
 
 static inline uint64_t monotonic_now_ns(void)
@@ -36,10 +38,21 @@ static inline uint64_t clock_now_ns(const struct clock *clock)
     return PAWL_LIKELY(clock->now_ns == NULL) ? monotonic_now_ns() : clock->now_ns(clock->context);
 }
 
+/* The shift for a tick of this length. */
+static inline unsigned clock_tick_shift(uint64_t tick_ns)
+{
+    return (tick_ns & (tick_ns - 1)) == 0 ? (unsigned)__builtin_ctzll(tick_ns) : 0;
+}
+
+static inline uint64_t clock_whole_ticks(const struct clock *clock, uint64_t ns)
+{
+    return PAWL_LIKELY(clock->tick_shift != 0) ? ns >> clock->tick_shift : ns / clock->tick_ns;
+}
+
 /* The tick that has been reached at now_ns. */
 static inline uint64_t clock_tick_at(const struct clock *clock, uint64_t now_ns)
 {
-    uint64_t tick = now_ns / clock->tick_ns;
+    uint64_t tick = clock_whole_ticks(clock, now_ns);
     return tick > TICK_LAST ? TICK_LAST : tick;
 }
 
@@ -48,14 +61,15 @@ static inline uint64_t clock_tick_of_deadline(const struct clock *clock, uint64_
 {
     if (deadline_ns == PAWL_NEVER)
         return TICK_NEVER;
-    uint64_t tick = deadline_ns / clock->tick_ns + (deadline_ns % clock->tick_ns != 0);
+    uint64_t tick = clock_whole_ticks(clock, deadline_ns);
+    tick += tick * clock->tick_ns != deadline_ns;
     return tick > TICK_LAST ? TICK_LAST : tick;
 }
 
 /* When a tick is reached; PAWL_NEVER for TICK_NEVER, and for what lies beyond the end of time. */
 static inline uint64_t clock_instant_of_tick(const struct clock *clock, uint64_t tick)
 {
-    return tick > UINT64_MAX / clock->tick_ns ? PAWL_NEVER : tick * clock->tick_ns;
+    return tick > clock_whole_ticks(clock, UINT64_MAX) ? PAWL_NEVER : tick * clock->tick_ns;
 }
 
 /* Wheel levels with which this tick reaches at least two years. */

@@ -8,6 +8,7 @@
 enum { DIGIT_BITS = WHEEL_DIGIT_BITS, DIGIT_MASK = WHEEL_SLOTS - 1, NO_POSITION = WHEEL_PENDING };
 
 static_assert(WHEEL_SLOTS % 64 == 0, "whole words say which slots are occupied");
+static_assert(sizeof(struct wheel_level) == WHEEL_SLOTS * sizeof(struct wheel_slot), "no gaps between levels");
 static_assert(WHEEL_LEVELS_MAX * DIGIT_BITS < 64, "every level has a digit of its own in a tick");
 
 static struct wheel_entry *entry_of(struct list_node *node)
@@ -17,7 +18,7 @@ static struct wheel_entry *entry_of(struct list_node *node)
 
 static struct wheel_slot *slot_at(const struct wheel *wheel, uint32_t position)
 {
-    return &wheel->levels[position / WHEEL_SLOTS].slots[position % WHEEL_SLOTS];
+    return (struct wheel_slot *)wheel->levels + position; /* levels are slots without gaps */
 }
 
 static bool in_slot(const struct wheel_entry *entry)
@@ -42,16 +43,17 @@ static uint32_t position_of(const struct wheel *wheel, uint64_t when)
     return level * WHEEL_SLOTS + digit_of(when, level);
 }
 
-/* The first bit that is set from `from` on, around the ring. There is one. */
-static unsigned next_occupied(const uint64_t *occupied, unsigned from)
+/* The first occupied position of a level that has one, around the ring from `from` on. */
+static uint32_t next_occupied(const struct wheel *wheel, unsigned level, unsigned from)
 {
+    const uint64_t *occupied = &wheel->occupied[level * WHEEL_WORDS];
     unsigned word = from / 64;
-    uint64_t bits = occupied[word] & UINT64_MAX << (from % 64);
+    uint64_t bits = occupied[word] & UINT64_MAX << from % 64;
     while (bits == 0) {
         word = (word + 1) % WHEEL_WORDS;
         bits = occupied[word];
     }
-    return word * 64 + (unsigned)__builtin_ctzll(bits);
+    return level * WHEEL_SLOTS + word * 64 + (unsigned)__builtin_ctzll(bits);
 }
 
 /* The occupied slot whose range comes first, or NO_POSITION. */
@@ -60,7 +62,7 @@ static uint32_t first_position(const struct wheel *wheel)
     if (wheel->occupied_levels == 0)
         return NO_POSITION;
     unsigned level = (unsigned)__builtin_ctz(wheel->occupied_levels);
-    return level * WHEEL_SLOTS + next_occupied(wheel->occupied[level], digit_of(wheel->elapsed, level));
+    return next_occupied(wheel, level, digit_of(wheel->elapsed, level));
 }
 
 /* The first tick in the range of an occupied slot. */
@@ -75,7 +77,7 @@ static uint64_t slot_start(const struct wheel *wheel, uint32_t position)
 static uint64_t cut_to_span(const struct wheel *wheel, uint64_t when)
 {
     bool beyond = when > wheel->elapsed && when - wheel->elapsed > wheel->span && when != WHEEL_NEVER;
-    return beyond ? wheel->elapsed + wheel->span : when;
+    return PAWL_UNLIKELY(beyond) ? wheel->elapsed + wheel->span : when;
 }
 
 static uint64_t deadline_of(const struct wheel *wheel, const struct wheel_entry *entry)
@@ -91,31 +93,28 @@ static bool is_overtaken(const struct wheel *wheel, const struct wheel_entry *en
 
 static void set_occupied(struct wheel *wheel, uint32_t position)
 {
-    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
-
-    wheel->occupied_levels |= 1U << level;
-    wheel->occupied[level][index / 64] |= UINT64_C(1) << index % 64;
+    wheel->occupied[position / 64] |= UINT64_C(1) << position % 64;
+    wheel->occupied_levels |= 1U << position / WHEEL_SLOTS;
 }
 
-static bool is_occupied(const struct wheel *wheel, uint32_t position)
+static bool is_level_vacant(const struct wheel *wheel, unsigned level)
 {
-    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
-    return wheel->occupied[level][index / 64] >> index % 64 & 1;
+    uint64_t any = 0;
+    for (unsigned word = 0; word < WHEEL_WORDS; word++)
+        any |= wheel->occupied[level * WHEEL_WORDS + word];
+    return any == 0;
 }
 
 static void set_vacant(struct wheel *wheel, uint32_t position)
 {
-    unsigned level = position / WHEEL_SLOTS, index = position % WHEEL_SLOTS;
-    uint64_t *occupied = wheel->occupied[level], others = 0;
     struct wheel_slot *slot = slot_at(wheel, position);
+    uint64_t *occupied = &wheel->occupied[position / 64];
 
     slot->earliest = WHEEL_NEVER;
     slot->witness = NULL;
-    occupied[index / 64] &= ~(UINT64_C(1) << index % 64);
-    for (unsigned word = 0; word < WHEEL_WORDS; word++)
-        others |= occupied[word];
-    if (others == 0)
-        wheel->occupied_levels &= ~(1U << level);
+    *occupied &= ~(UINT64_C(1) << position % 64);
+    if (*occupied == 0 && is_level_vacant(wheel, position / WHEEL_SLOTS))
+        wheel->occupied_levels &= ~(1U << position / WHEEL_SLOTS);
 }
 
 static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
@@ -134,7 +133,7 @@ static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
 
 static void file_entry(struct wheel *wheel, struct wheel_entry *entry, uint64_t when)
 {
-    entry->when = cut_to_span(wheel, when);
+    entry->when = when;
     if (PAWL_UNLIKELY(when <= wheel->elapsed)) {
         entry->position = WHEEL_PENDING;
         list_push_back(&wheel->pending, &entry->link);
@@ -142,6 +141,7 @@ static void file_entry(struct wheel *wheel, struct wheel_entry *entry, uint64_t 
         entry->position = WHEEL_UNLIMITED;
         list_push_back(&wheel->unlimited, &entry->link);
     } else {
+        entry->when = cut_to_span(wheel, when);
         file_in_slot(wheel, entry);
     }
 }
@@ -402,7 +402,7 @@ static const char *check_list(const struct wheel *wheel, const struct list *list
 static const char *check_slot(const struct wheel *wheel, uint32_t position, size_t *count)
 {
     const struct wheel_slot *slot = slot_at(wheel, position);
-    bool marked = is_occupied(wheel, position);
+    bool marked = wheel->occupied[position / 64] >> position % 64 & 1;
 
     if (marked == list_empty(&slot->entries))
         return "a slot is marked occupied if and only if it has entries";

@@ -1,6 +1,6 @@
 /* A hierarchical timing wheel: deadlines in ticks go in, entries whose deadline has come go out.
  *
- * Model:   Level 0 has 256 slots of one tick, each level above it 256 slots of 256 times the width. An entry lies on the
+ * Model:   Level 0 has 256 slots of one tick, each above it 256 slots of 256 times the width. An entry lies on the
  *          level of the highest 8-bit digit in which its tick differs from `elapsed`, in the slot which that digit
  *          names: insert and remove cost the same however many entries there are. The top level is a ring. An entry
  *          beyond its span of 255 slots is filed at the end of the span and filed anew when that comes.
@@ -84,7 +84,7 @@ struct wheel {
     size_t count;                                     /* entries in slots, pending and unlimited */
     uint64_t cascades;                                /* slots above level 0 that were opened, ever */
     unsigned occupied_levels;                         /* bit i: level i has entries */
-    uint64_t occupied[WHEEL_LEVELS_MAX][WHEEL_WORDS]; /* a bit a slot: it has entries */
+    uint64_t occupied[WHEEL_LEVELS_MAX * WHEEL_WORDS]; /* a bit a position: the slot has entries */
     struct list pending;
     struct list unlimited;
 };

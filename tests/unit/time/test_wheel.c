@@ -609,6 +609,6 @@ Test(wheel, check_sees_what_is_broken)
     wheel.elapsed = WHEEL_SLOTS;
     cr_assert_str_eq(pawl__wheel_check(&wheel), "an entry lies where its tick, filed now, would");
     wheel.elapsed = 0;
-    wheel.occupied[1][0] = 0;
+    wheel.occupied[WHEEL_WORDS] = 0;
     cr_assert_str_eq(pawl__wheel_check(&wheel), "a slot is marked occupied if and only if it has entries");
 }
