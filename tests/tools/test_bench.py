@@ -16,7 +16,8 @@ LONG = 120  # seconds after which a run hangs; sanitizers are slow
 
 # n that suits every workload, but for those that take their time for each.
 N = 2048
-N_SLOW = {"wake_latency": 20, "sleep_idle": 200, "sleep_busy": 200, "mutex_fair": 640, "mutex_fair_threads": 640}
+N_SLOW = {"wake_latency": 20, "sleep_idle": 200, "sleep_busy": 200, "blocked_worker": 200, "parallel_latency": 20,
+          "mutex_fair": 640, "mutex_fair_threads": 640}
 
 
 def run(*command):
@@ -40,13 +41,29 @@ class Bench(unittest.TestCase):
         self.assertIn("spawn_join", workloads())
         for workload in workloads():
             with self.subTest(workload):
-                self.measured(workload, N_SLOW.get(workload, N))
+                self.measured(workload, N_SLOW.get(workload, N), "--seconds", "1")
 
     def test_what_waits_for_other_tasks_does_so_on_any_number_of_workers(self):
-        for workload in ("pingpong", "channel_spsc", "channel_mpmc", "select_many", "broadcast_fan", "mutex_contended"):
+        for workload in ("pingpong", "channel_spsc", "channel_mpmc", "select_many", "broadcast_fan", "mutex_contended",
+                         "timer_remote"):
             for workers in ("1", "3"):
                 with self.subTest(workload, workers=workers):
                     self.assertEqual(self.measured(workload, N, "--workers", workers)["workers"], int(workers))
+
+    def test_a_histogram_has_each_sample_of_the_counted_repetitions(self):
+        for workload, n in (("timer_fire", 2048), ("sleep_idle", 200), ("parallel_latency", 20)):
+            with self.subTest(workload):
+                line = self.measured(workload, n, "--histogram")
+                floors = [floor for floor, _ in line["histogram"]]
+                self.assertEqual((sum(count for _, count in line["histogram"]), floors), (line["n"], sorted(floors)))
+                self.assertLessEqual(floors[-1], line["max"] * 1000 * 1.001)
+                self.assertNotIn("histogram", self.measured(workload, n))
+
+    def test_what_pends_has_a_figure_a_size(self):
+        line = self.measured("timer_scale", 100)
+        self.assertEqual(line["ns_at_100"], line["median"])
+        self.assertIn("random_ns_at_100", line)
+        self.assertNotEqual("counters" in line, "misses_at_100" in line)
 
     def test_n_below_what_the_workload_needs_fails(self):
         done = run(PROGRAM, "pingpong", "--n", "1")
