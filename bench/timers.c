@@ -207,10 +207,12 @@ static void *churn_remotely(void *arg)
     return NULL;
 }
 
-/* Returns how long the plain threads took. */
+/* Returns how long the plain threads took, which begin when the timers are firing. */
 static int64_t remote_rep(const struct bench *b, struct firing_timer *timers, long n)
 {
     bench_on_worker(b, arm_on_each_worker, &(struct firing_start){b, timers});
+    while (atomic_load(&timers->firing->count) < FIRING_A_WORKER * b->workers)
+        bench_sleep_until(bench_now() + NS_PER_MS);
     struct remote_user users[REMOTE_THREADS];
     for (int i = 0; i < REMOTE_THREADS; i++)
         users[i] = (struct remote_user){b, random_seeded((uint64_t)i), n / REMOTE_THREADS};

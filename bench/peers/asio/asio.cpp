@@ -307,6 +307,8 @@ static int64_t remote_rep(long n)
         firing.push_back({Timer(*pool), random_seeded((uint64_t)i), 0});
         asio::post(*pool, [f = &firing.back(), &done] { fire_again(f, &done); });
     }
+    while (fired < FIRING_A_WORKER * peer.workers)
+        peer_sleep_until(peer_now() + NS_PER_MS);
     int64_t start = peer_now();
     std::vector<std::thread> threads;
     for (int i = 0; i < REMOTE_THREADS; i++)

@@ -124,9 +124,10 @@ func (l *latency) report(n int) {
 	if workload == "timer_fire" {
 		perTimer = ",\"cpu_ns_per_timer\":" + figure(median(l.cpuMs)*1e6/float64(n))
 	}
-	line("us", n, fmt.Sprintf(",\"p50\":%s,\"p99\":%s,\"p999\":%s,\"max\":%s,\"cpu_ms\":%s%s,\"p50s\":%s,\"p99s\":%s,\"cpu_mss\":%s%s",
-		figure(median(l.p50)), figure(median(l.p99)), figure(median(l.p999)), figure(l.max), figure(median(l.cpuMs)),
-		perTimer, list(l.p50), list(l.p99), list(l.cpuMs), l.spectrum()))
+	percentiles := fmt.Sprintf(",\"p50\":%s,\"p99\":%s,\"p999\":%s,\"max\":%s",
+		figure(median(l.p50)), figure(median(l.p99)), figure(median(l.p999)), figure(l.max))
+	each := fmt.Sprintf(",\"p50s\":%s,\"p99s\":%s,\"cpu_mss\":%s", list(l.p50), list(l.p99), list(l.cpuMs))
+	line("us", n, percentiles+",\"cpu_ms\":"+figure(median(l.cpuMs))+perTimer+each+l.spectrum())
 }
 
 // Measures the repetitions of rep, which stores n samples.

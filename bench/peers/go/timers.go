@@ -172,6 +172,9 @@ func remoteRep(f *firing, n int) time.Duration {
 	for i := 0; i < firingAWorker*workers; i++ {
 		f.start(i)
 	}
+	for atomic.LoadInt64(&f.fired) < int64(firingAWorker*workers) {
+		time.Sleep(time.Millisecond)
+	}
 	start := time.Now()
 	runAll(remoteThreads, func(i int) {
 		runtime.LockOSThread()

@@ -193,9 +193,11 @@ impl Peer {
         }
         let l = &latency;
         let cpu_ms = median(&l.cpu_ms);
-        let percentiles = (median(&l.p50), median(&l.p99), median(&l.p999), l.max);
-        let mut figures = format!(",\"p50\":{:.3},\"p99\":{:.3},\"p999\":{:.3},\"max\":{:.3}", percentiles.0, percentiles.1,
-            percentiles.2, percentiles.3) + &format!(",\"cpu_ms\":{cpu_ms:.3}");
+        let mut figures = String::new();
+        let percentiles = [("p50", median(&l.p50)), ("p99", median(&l.p99)), ("p999", median(&l.p999)), ("max", l.max)];
+        for (key, value) in percentiles.into_iter().chain([("cpu_ms", cpu_ms)]) {
+            figures += &format!(",\"{key}\":{value:.3}");
+        }
         if self.workload == "timer_fire" {
             figures += &format!(",\"cpu_ns_per_timer\":{:.1}", cpu_ms * 1e6 / n as f64);
         }

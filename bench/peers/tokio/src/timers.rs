@@ -178,7 +178,10 @@ fn remote_rep(peer: &Peer, runtime: &Runtime, firing: &Arc<Firing>, n: i64) -> D
     firing.stop.store(false, SeqCst);
     firing.fired.store(0, SeqCst);
     let start = |i| runtime.spawn(fire_again(firing.clone(), Random::seeded(i)));
-    let tasks = (0..FIRING_A_WORKER * peer.workers as i64).map(start).collect();
+    let tasks: Vec<_> = (0..FIRING_A_WORKER * peer.workers as i64).map(start).collect();
+    while firing.fired.load(SeqCst) < tasks.len() {
+        thread::sleep(MS);
+    }
     let start = Instant::now();
     thread::scope(|scope| {
         for i in 0..REMOTE_THREADS {
