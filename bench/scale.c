@@ -70,7 +70,7 @@ struct size {
     struct costs costs[KINDS];
 };
 
-/* What counts, unless counters.threads is 0. */
+/* Counters that cannot be read are closed, and stay so. */
 static void measure_rep(const struct bench *b, struct scale_work *work, struct counters *counters, struct costs *costs,
                         int entry)
 {

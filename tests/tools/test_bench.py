@@ -58,6 +58,8 @@ class Bench(unittest.TestCase):
                 line = self.measured(workload, n, "--histogram")
                 floors = [floor for floor, _ in line["histogram"]]
                 self.assertEqual((sum(count for _, count in line["histogram"]), floors), (line["n"], sorted(floors)))
+                for floor in floors:
+                    self.assertLess(len(f"{floor:b}".rstrip("0")), 6, "five significant bits")
                 self.assertLessEqual(floors[-1], line["max"] * 1000 * 1.001)
                 self.assertNotIn("histogram", self.measured(workload, n))
 
@@ -160,6 +162,11 @@ class Plot(Programs):
         self.assertLess(fallen[0], half[0], "and later")
         self.assertLess(start[1], fallen[1])
         self.assertLess(half[1], last[1])
+
+    def test_a_program_that_is_never_late_has_a_curve(self):
+        done, drawing = self.plot("--workload", "w", self.program("exact", self.line(1, histogram=[[0, 5]])))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(len(self.curves(drawing)["exact"]), 1)
 
     def test_what_compare_has_printed_can_be_drawn(self):
         early = self.program("early", self.line(1, histogram=self.EARLY))
