@@ -5,6 +5,8 @@
 
 #define WORKERS_DEFAULT 2
 #define REPS_DEFAULT 5
+#define SECONDS_DEFAULT 3
+#define SECONDS_MAX 3600
 
 static void print_list(const struct workload *workloads)
 {
@@ -14,17 +16,22 @@ static void print_list(const struct workload *workloads)
 
 static void print_help(const struct workload *workloads)
 {
-    printf("usage: pawl-bench WORKLOAD [--workers W] [--n N] [--reps R] [--check]\n"
+    printf("usage: pawl-bench WORKLOAD [--workers W] [--n N] [--reps R] [--seconds S] [--histogram]\n"
+           "                          [--check]\n"
            "       pawl-bench --list | --help\n"
            "\n"
            "  --workers W  worker threads (%d)\n"
            "  --n N        size of a repetition, in the workload's own terms\n"
            "  --reps R     counted repetitions, at most %d (%d); one more goes before them\n"
+           "  --seconds S  of a repetition of idle (%d)\n"
+           "  --histogram  add to lateness and latency all samples' histogram\n"
            "  --check      count every operation and abort if one is missing; slower\n"
            "\n",
-           WORKERS_DEFAULT, REPS_MAX, REPS_DEFAULT);
-    for (const struct workload *w = workloads; w->name != NULL; w++)
-        printf("  %-24s %s (n = %ld)\n", w->name, w->about, w->n_default);
+           WORKERS_DEFAULT, REPS_MAX - 1, REPS_DEFAULT, SECONDS_DEFAULT);
+    for (const struct workload *w = workloads; w->name != NULL; w++) {
+        printf("  %-24s %s", w->name, w->about);
+        w->n_default != 0 ? printf(" (n = %ld)\n", w->n_default) : printf("\n");
+    }
 }
 
 static enum arguments refuse(const char *what, const char *which)
@@ -48,8 +55,8 @@ static enum arguments find_workload(struct bench *b, const struct workload *work
 /* What the command line says, before it is looked at as a whole. */
 struct given {
     const char *name;
-    uint64_t workers, n, reps;
-    bool check, help, list;
+    uint64_t workers, n, reps, seconds;
+    bool histogram, check, help, list;
 };
 
 /* An option that is followed by a number, or NULL. */
@@ -62,6 +69,10 @@ static uint64_t *number_of(struct given *given, const char *option, uint64_t *ma
     if (strcmp(option, "--n") == 0) {
         *max = INT32_MAX;
         return &given->n;
+    }
+    if (strcmp(option, "--seconds") == 0) {
+        *max = SECONDS_MAX;
+        return &given->seconds;
     }
     *max = REPS_MAX - 1;
     return strcmp(option, "--reps") == 0 ? &given->reps : NULL;
@@ -82,6 +93,8 @@ static enum arguments take(struct given *given, int argc, char **argv, int *at)
         given->help = true;
     else if (strcmp(option, "--list") == 0)
         given->list = true;
+    else if (strcmp(option, "--histogram") == 0)
+        given->histogram = true;
     else if (strcmp(option, "--check") == 0)
         given->check = true;
     else if (option[0] == '-' || given->name != NULL)
@@ -93,7 +106,7 @@ static enum arguments take(struct given *given, int argc, char **argv, int *at)
 
 enum arguments bench_parse(struct bench *b, int argc, char **argv, const struct workload *workloads)
 {
-    struct given given = {.workers = WORKERS_DEFAULT, .reps = REPS_DEFAULT};
+    struct given given = {.workers = WORKERS_DEFAULT, .reps = REPS_DEFAULT, .seconds = SECONDS_DEFAULT};
     for (int i = 1; i < argc && !given.help && !given.list; i++) {
         enum arguments taken = take(&given, argc, argv, &i);
         if (taken != ARGUMENTS_RUN)
@@ -103,7 +116,12 @@ enum arguments bench_parse(struct bench *b, int argc, char **argv, const struct 
         given.help ? print_help(workloads) : print_list(workloads);
         return ARGUMENTS_DONE;
     }
-    *b = (struct bench){.workers = (int)given.workers, .reps = (int)given.reps};
+    *b = (struct bench){
+        .workers = (int)given.workers,
+        .reps = (int)given.reps,
+        .seconds = (int64_t)given.seconds,
+        .histogram = given.histogram,
+    };
     bench_check.on = given.check;
     if (given.name == NULL)
         return refuse("no workload", "named");

@@ -39,14 +39,16 @@ struct bench {
     struct pawl_runtime *runtime;
     int workers;
     int reps; /* counted ones; one more goes before them, to warm up */
-    long n;
+    long n;   /* 0: neither given nor a default, the workload has several */
+    int64_t seconds;
+    bool histogram;
 };
 
 workload_fn bench_spawn_join, bench_spawn_remote, bench_spawn_fan, bench_chain, bench_yield;
 workload_fn bench_wake_latency;
-workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire;
 workload_fn bench_timerq_churn, bench_timerq_churn_few, bench_timerq_tick;
-workload_fn bench_sleep_idle, bench_sleep_busy;
+workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire, bench_timer_remote, bench_timer_scale;
+workload_fn bench_sleep_idle, bench_sleep_busy, bench_blocked_worker, bench_parallel_latency;
 workload_fn bench_idle, bench_mem_task;
 workload_fn bench_pingpong, bench_channel_spsc, bench_channel_mpmc, bench_select_many, bench_broadcast_fan;
 workload_fn bench_mutex_uncontended, bench_mutex_uncontended_thread;
@@ -80,6 +82,7 @@ void bench_spin(int64_t ns);
 /* The process's processor time, context switches and resident memory. */
 int64_t bench_cpu_ns(void);
 long bench_context_switches(void);
+long bench_context_switches_of_others(void); /* of all threads but the calling one */
 long bench_resident_bytes(void);
 
 /* Runs fn as a task and waits for it. */
@@ -87,6 +90,12 @@ void *bench_on_worker(const struct bench *b, pawl_task_fn *fn, void *arg);
 
 /* From a task: runs fn(args + i * size) for each i below count as a task of its own, and waits for all of them. */
 void bench_run_all(pawl_task_fn *fn, void *args, long count, size_t size);
+
+/* The same, as plain threads, from anywhere. */
+void bench_run_threads(pawl_task_fn *fn, void *args, int count, size_t size);
+
+/* The same, from a task, with one task on each worker at the start: all begin together. */
+void bench_run_on_each_worker(const struct bench *b, pawl_task_fn *fn, void *args, size_t size);
 
 /* With --check each operation calls bench_tick, and each repetition says how many there must have been. */
 struct bench_check {
@@ -129,16 +138,29 @@ static inline int64_t random_between(struct random *r, int64_t low, int64_t high
 
 /* ---- report.c ---- */
 
+double bench_median(const double *values, int count);
+
 /* A line with one value a repetition and their median. */
 void bench_report(const struct bench *b, const char *unit, long n, const double *values, int count);
+
+/* The same line left open for more figures, which bench_report_end closes. */
+void bench_report_begin(const struct bench *b, const char *unit, long n, const double *values, int count);
+void bench_report_figure(const char *key, double value);
+void bench_report_text(const char *key, const char *value);
+void bench_report_end(void);
 
 /* Measures the repetitions of rep, which does n operations, and reports ns per operation. */
 void bench_throughput(const struct bench *b, long n, workload_fn *rep);
 
-/* Percentiles over the samples of a repetition, one entry a repetition. */
+/* Samples are counted by their value rounded down to five significant bits. */
+#define HISTOGRAM_STEPS 16 /* between a power of two and the next */
+#define HISTOGRAM_SIZE ((64 - 3) * HISTOGRAM_STEPS)
+
+/* Percentiles over the samples of a repetition, one entry a repetition, and the histogram of all samples. */
 struct latency {
     int reps; /* with the warm-up */
     double p50_us[REPS_MAX], p99_us[REPS_MAX], p999_us[REPS_MAX], max_us[REPS_MAX], cpu_ms[REPS_MAX];
+    long histogram[HISTOGRAM_SIZE];
 };
 
 /* Takes in a repetition's samples, in ns, and sorts them. The first repetition is the warm-up and is forgotten. */
@@ -147,8 +169,8 @@ void bench_latency_add(struct latency *l, int64_t *samples, long count, int64_t 
 /* A line with the median of each percentile and the largest maximum. per_timer: processor time a sample as well. */
 void bench_latency_report(const struct bench *b, const struct latency *l, long n, bool per_timer);
 
-/* The line of the workload `idle`. */
-void bench_idle_report(const struct bench *b, const double *cpu_ms, const double *context_switches);
+/* More figures of an open line: the medians of p50 and p99, and with --histogram the histogram. */
+void bench_report_lateness(const struct bench *b, const struct latency *l);
 
 /* How long acquisitions waited: by the clock, and in how many others got it meanwhile; one entry a repetition. */
 struct fairness {

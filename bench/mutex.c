@@ -1,5 +1,4 @@
 /* One mutex: nobody else wants it, or 64 tasks or plain threads do. */
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "bench.h"
@@ -78,11 +77,7 @@ static void contend(struct contender *contenders)
         bench_run_all(contenders->run, contenders, CONTENDERS, sizeof *contenders);
         return;
     }
-    pthread_t threads[CONTENDERS];
-    for (int i = 0; i < CONTENDERS; i++)
-        MUST(-pthread_create(&threads[i], NULL, contenders[i].run, &contenders[i]));
-    for (int i = 0; i < CONTENDERS; i++)
-        MUST(-pthread_join(threads[i], NULL));
+    bench_run_threads(contenders->run, contenders, CONTENDERS, sizeof *contenders);
 }
 
 /* Lets 64 of them loose on one mutex, n times in all. */

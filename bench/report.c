@@ -1,5 +1,6 @@
 /* Statistics, and the JSON lines. Their keys are those of the programs that Pawl is measured beside, so that one reader
  * takes all: a line is {"impl", "workload", "workers", "n", "unit", then the workload's figures}. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static int compare_samples(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(const double *values, int count)
+double bench_median(const double *values, int count)
 {
     double sorted[REPS_MAX];
     memcpy(sorted, values, (size_t)count * sizeof *values);
@@ -39,6 +40,22 @@ static double maximum(const double *values, int count)
     return max;
 }
 
+/* h[i] counts the samples from histogram_floor(i) to below histogram_floor(i + 1). */
+static int histogram_index(uint64_t value)
+{
+    if (value < HISTOGRAM_STEPS)
+        return (int)value;
+    int exponent = 63 - __builtin_clzll(value);
+    return (exponent - 3) * HISTOGRAM_STEPS + (int)(value >> (exponent - 4)) % HISTOGRAM_STEPS;
+}
+
+static uint64_t histogram_floor(int index)
+{
+    if (index < HISTOGRAM_STEPS)
+        return (uint64_t)index;
+    return (uint64_t)(HISTOGRAM_STEPS + index % HISTOGRAM_STEPS) << (index / HISTOGRAM_STEPS - 1);
+}
+
 static double percentile_us(const int64_t *sorted, long count, double share)
 {
     long index = (long)(share * (double)count);
@@ -53,9 +70,19 @@ static void print_head(const struct bench *b, long n, const char *unit)
            b->workers, n, unit);
 }
 
-static void print_figure(const char *key, double value)
+void bench_report_figure(const char *key, double value)
 {
     printf(",\"%s\":%.5g", key, value);
+}
+
+void bench_report_text(const char *key, const char *value)
+{
+    printf(",\"%s\":\"%s\"", key, value);
+}
+
+void bench_report_end(void)
+{
+    printf("}\n");
 }
 
 static void print_values(const char *key, const double *values, int count)
@@ -66,26 +93,43 @@ static void print_values(const char *key, const double *values, int count)
     printf("]");
 }
 
-void bench_report(const struct bench *b, const char *unit, long n, const double *values, int count)
+static void print_histogram(const struct latency *l)
+{
+    const char *comma = "";
+    printf(",\"histogram\":[");
+    for (int i = 0; i < HISTOGRAM_SIZE; i++) {
+        if (l->histogram[i] == 0)
+            continue;
+        printf("%s[%" PRIu64 ",%ld]", comma, histogram_floor(i), l->histogram[i]);
+        comma = ",";
+    }
+    printf("]");
+}
+
+void bench_report_begin(const struct bench *b, const char *unit, long n, const double *values, int count)
 {
     print_head(b, n, unit);
     print_values("values", values, count);
-    print_figure("median", median(values, count));
-    printf("}\n");
+    bench_report_figure("median", bench_median(values, count));
+}
+
+void bench_report(const struct bench *b, const char *unit, long n, const double *values, int count)
+{
+    bench_report_begin(b, unit, n, values, count);
+    bench_report_end();
+}
+
+void bench_report_lateness(const struct bench *b, const struct latency *l)
+{
+    bench_report_figure("p50", bench_median(l->p50_us, l->reps - 1));
+    bench_report_figure("p99", bench_median(l->p99_us, l->reps - 1));
+    if (b->histogram)
+        print_histogram(l);
 }
 
 void bench_skip_report(const char *workload, const char *why)
 {
     printf("{\"impl\":\"" IMPL "\",\"workload\":\"%s\",\"skip\":\"%s\"}\n", workload, why);
-}
-
-void bench_idle_report(const struct bench *b, const double *cpu_ms, const double *context_switches)
-{
-    print_head(b, b->n, "cpu_ms");
-    print_values("values", cpu_ms, b->reps);
-    print_figure("median", median(cpu_ms, b->reps));
-    print_figure("ctx_switches", median(context_switches, b->reps));
-    printf("}\n");
 }
 
 /* ---- repetitions ---- */
@@ -109,6 +153,8 @@ void bench_latency_add(struct latency *l, int64_t *samples, long count, int64_t 
     int r = l->reps++ - 1;
     if (r < 0)
         return;
+    for (long i = 0; i < count; i++)
+        l->histogram[histogram_index(samples[i] > 0 ? (uint64_t)samples[i] : 0)]++;
     qsort(samples, (size_t)count, sizeof *samples, compare_samples);
     l->p50_us[r] = percentile_us(samples, count, 0.50);
     l->p99_us[r] = percentile_us(samples, count, 0.99);
@@ -121,17 +167,19 @@ void bench_latency_report(const struct bench *b, const struct latency *l, long n
 {
     int count = l->reps - 1;
     print_head(b, n, "us");
-    print_figure("p50", median(l->p50_us, count));
-    print_figure("p99", median(l->p99_us, count));
-    print_figure("p999", median(l->p999_us, count));
-    print_figure("max", maximum(l->max_us, count));
-    print_figure("cpu_ms", median(l->cpu_ms, count));
+    bench_report_figure("p50", bench_median(l->p50_us, count));
+    bench_report_figure("p99", bench_median(l->p99_us, count));
+    bench_report_figure("p999", bench_median(l->p999_us, count));
+    bench_report_figure("max", maximum(l->max_us, count));
+    bench_report_figure("cpu_ms", bench_median(l->cpu_ms, count));
     if (per_timer)
-        print_figure("cpu_ns_per_timer", median(l->cpu_ms, count) * NS_PER_MS / (double)n);
+        bench_report_figure("cpu_ns_per_timer", bench_median(l->cpu_ms, count) * NS_PER_MS / (double)n);
     print_values("p50s", l->p50_us, count);
     print_values("p99s", l->p99_us, count);
     print_values("cpu_mss", l->cpu_ms, count);
-    printf("}\n");
+    if (b->histogram)
+        print_histogram(l);
+    bench_report_end();
 }
 
 void bench_fairness_add(struct fairness *f, const struct waits *waits)
@@ -151,9 +199,9 @@ void bench_fairness_report(const struct bench *b, const struct fairness *f, long
     int count = f->reps - 1;
     print_head(b, n, "longest_per_mean");
     print_values("values", f->longest_per_mean, count);
-    print_figure("median", median(f->longest_per_mean, count));
-    print_figure("turns", median(f->turns_longest_per_mean, count));
-    print_figure("mean_us", median(f->mean_us, count));
-    print_figure("max_us", maximum(f->max_us, count));
+    bench_report_figure("median", bench_median(f->longest_per_mean, count));
+    bench_report_figure("turns", bench_median(f->turns_longest_per_mean, count));
+    bench_report_figure("mean_us", bench_median(f->mean_us, count));
+    bench_report_figure("max_us", maximum(f->max_us, count));
     printf("}\n");
 }

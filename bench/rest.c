@@ -4,26 +4,30 @@
 #include "bench.h"
 #include "timers.h"
 
-#define IDLE_NS (3 * NS_PER_S)
 #define SETTLE_NS (100 * NS_PER_MS)
 
 /* ---- idle ---- */
 
 void bench_idle(const struct bench *b)
 {
-    double cpu_ms[REPS_MAX], context_switches[REPS_MAX];
+    double cpu_ms[REPS_MAX], switches[REPS_MAX], switches_of_others[REPS_MAX];
     struct pending_timers timers;
     bench_pending_arm(b, &timers, b->n);
     for (int r = 0; r <= b->reps; r++) {
         int64_t cpu_ns = bench_cpu_ns();
-        long switches = bench_context_switches();
-        bench_sleep_until(bench_now() + IDLE_NS);
+        long all = bench_context_switches(), of_others = bench_context_switches_of_others();
+        bench_sleep_until(bench_now() + b->seconds * NS_PER_S);
         if (r > 0) {
             cpu_ms[r - 1] = (double)(bench_cpu_ns() - cpu_ns) / NS_PER_MS;
-            context_switches[r - 1] = (double)(bench_context_switches() - switches);
+            switches[r - 1] = (double)(bench_context_switches() - all);
+            switches_of_others[r - 1] = (double)(bench_context_switches_of_others() - of_others);
         }
     }
-    bench_idle_report(b, cpu_ms, context_switches);
+    bench_report_begin(b, "cpu_ms", b->n, cpu_ms, b->reps);
+    bench_report_figure("ctx_switches", bench_median(switches, b->reps));
+    bench_report_figure("ctx_switches_of_others", bench_median(switches_of_others, b->reps));
+    bench_report_figure("seconds", (double)b->seconds);
+    bench_report_end();
     bench_pending_cancel(&timers);
 }
 

@@ -1,5 +1,7 @@
+#define _GNU_SOURCE
 #include "bench.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -78,11 +80,21 @@ int64_t bench_cpu_ns(void)
     return timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
 }
 
-long bench_context_switches(void)
+static long context_switches_of(int whom)
 {
     struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
+    getrusage(whom, &usage);
     return usage.ru_nvcsw + usage.ru_nivcsw;
+}
+
+long bench_context_switches(void)
+{
+    return context_switches_of(RUSAGE_SELF);
+}
+
+long bench_context_switches_of_others(void)
+{
+    return context_switches_of(RUSAGE_SELF) - context_switches_of(RUSAGE_THREAD);
 }
 
 long bench_resident_bytes(void)
@@ -111,6 +123,50 @@ void bench_run_all(pawl_task_fn *fn, void *args, long count, size_t size)
         MUST(pawl_spawn(NULL, fn, (char *)args + (size_t)i * size, &tasks[i]));
     for (long i = 0; i < count; i++)
         MUST(pawl_join(tasks[i], NULL));
+    free(tasks);
+}
+
+void bench_run_threads(pawl_task_fn *fn, void *args, int count, size_t size)
+{
+    pthread_t *threads = bench_allocate(count, sizeof *threads);
+    for (int i = 0; i < count; i++)
+        MUST(-pthread_create(&threads[i], NULL, fn, (char *)args + (size_t)i * size));
+    for (int i = 0; i < count; i++)
+        MUST(-pthread_join(threads[i], NULL));
+    free(threads);
+}
+
+/* ---- a task on each worker ---- */
+
+struct spread {
+    pawl_task_fn *fn;
+    int workers;
+    _Atomic int here;
+};
+
+struct spread_task {
+    struct spread *spread;
+    void *arg;
+};
+
+/* Who waits here keeps its worker, so that the others are taken by other workers. */
+static void *start_when_all_are_here(void *arg)
+{
+    const struct spread_task *task = arg;
+    struct spread *spread = task->spread;
+    atomic_fetch_add(&spread->here, 1);
+    while (atomic_load(&spread->here) < spread->workers)
+        continue;
+    return spread->fn(task->arg);
+}
+
+void bench_run_on_each_worker(const struct bench *b, pawl_task_fn *fn, void *args, size_t size)
+{
+    struct spread spread = {.fn = fn, .workers = b->workers};
+    struct spread_task *tasks = bench_allocate(b->workers, sizeof *tasks);
+    for (int i = 0; i < b->workers; i++)
+        tasks[i] = (struct spread_task){&spread, (char *)args + (size_t)i * size};
+    bench_run_all(start_when_all_are_here, tasks, b->workers, sizeof *tasks);
     free(tasks);
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MS 1000000
 #define NS_PER_US 1000
 #define REPS_MAX 64
 
@@ -19,10 +20,11 @@ struct peer {
     const char *impl, *workload;
     int workers, reps;
     long n; /* 0: the workload's default */
-    bool check;
+    bool check, histogram;
+    int seconds; /* of a repetition of idle */
 };
 
-static struct peer peer = {NULL, NULL, 2, 5, 0, false};
+static struct peer peer = {NULL, NULL, 2, 5, 0, false, false, 3};
 static long peer_count; /* of the operations of a repetition, with --check */
 
 __attribute__((noreturn)) static inline void peer_fail(const char *what)
@@ -33,7 +35,7 @@ __attribute__((noreturn)) static inline void peer_fail(const char *what)
 
 __attribute__((noreturn)) static inline void peer_usage(void)
 {
-    fprintf(stderr, "usage: PROGRAM WORKLOAD [--workers W] [--n N] [--reps R] [--check]\n");
+    fprintf(stderr, "usage: PROGRAM WORKLOAD [--workers W] [--n N] [--reps R] [--seconds S] [--histogram] [--check]\n");
     exit(2);
 }
 
@@ -57,6 +59,10 @@ static inline void peer_parse(int argc, char **argv, const char *impl)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--check") == 0)
             peer.check = true;
+        else if (strcmp(argv[i], "--histogram") == 0)
+            peer.histogram = true;
+        else if (strcmp(argv[i], "--seconds") == 0)
+            peer.seconds = (int)peer_number(argv[++i], 3600);
         else if (strcmp(argv[i], "--workers") == 0)
             peer.workers = (int)peer_number(argv[++i], 4096);
         else if (strcmp(argv[i], "--n") == 0)
@@ -118,14 +124,26 @@ static inline double peer_median(const double *values)
     return peer.reps % 2 != 0 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+static inline void peer_print_head(const char *unit, long n)
+{
+    printf("{\"impl\":\"%s\",\"workload\":\"%s\",\"workers\":%d,\"n\":%ld,\"unit\":\"%s\"", peer.impl, peer.workload,
+           peer.workers, n, unit);
+}
+
+static inline void peer_print_values(const char *key, const double *values)
+{
+    printf(",\"%s\":[", key);
+    for (int r = 0; r < peer.reps; r++)
+        printf("%s%.5g", r > 0 ? "," : "", values[r]);
+    printf("]");
+}
+
 /* The line up to the values' median; the caller ends it. */
 static inline void peer_print(const char *unit, long n, const double *values)
 {
-    printf("{\"impl\":\"%s\",\"workload\":\"%s\",\"workers\":%d,\"n\":%ld,\"unit\":\"%s\",\"values\":[", peer.impl,
-           peer.workload, peer.workers, n, unit);
-    for (int r = 0; r < peer.reps; r++)
-        printf("%s%.5g", r > 0 ? "," : "", values[r]);
-    printf("],\"median\":%.5g", peer_median(values));
+    peer_print_head(unit, n);
+    peer_print_values("values", values);
+    printf(",\"median\":%.5g", peer_median(values));
 }
 
 /* Measures the repetitions of rep(n), which does n operations; one goes before them to warm up. */

@@ -19,4 +19,5 @@ void check_bench_line(int argc, char **argv)
     FUZZ_CHECK(b.workers >= 1 && b.workers <= PAWL_WORKERS_MAX);
     FUZZ_CHECK(b.reps >= 1 && b.reps < REPS_MAX);
     FUZZ_CHECK(b.n >= 1 && b.n <= INT32_MAX);
+    FUZZ_CHECK(b.seconds >= 1 && b.seconds <= 3600);
 }

@@ -1,4 +1,4 @@
-// Go: goroutines, its channels and sync.Mutex, with GOMAXPROCS = W.
+// Go: goroutines, its channels, sync.Mutex and timers, with GOMAXPROCS = W.
 package main
 
 import (
@@ -299,6 +299,6 @@ func main() {
 	case "mutex_fair":
 		fairness(size(12800, contenders))
 	default:
-		skip()
+		measureTimers()
 	}
 }

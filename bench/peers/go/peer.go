@@ -18,8 +18,10 @@ var (
 	workload string
 	workers  = 2
 	reps     = 5
+	seconds  = 3 // of a repetition of idle
 	given    = 0 // --n; 0: the workload's default
 	check    = false
+	spectrum = false // --histogram
 	counted  int64
 )
 
@@ -29,7 +31,7 @@ func fail(what ...any) {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: PROGRAM WORKLOAD [--workers W] [--n N] [--reps R] [--check]")
+	fmt.Fprintln(os.Stderr, "usage: PROGRAM WORKLOAD [--workers W] [--n N] [--reps R] [--seconds S] [--histogram] [--check]")
 	os.Exit(2)
 }
 
@@ -38,10 +40,11 @@ func parse() {
 		usage()
 	}
 	workload = os.Args[1]
-	numbers := map[string]*int{"--workers": &workers, "--n": &given, "--reps": &reps}
+	numbers := map[string]*int{"--workers": &workers, "--n": &given, "--reps": &reps, "--seconds": &seconds}
+	flags := map[string]*bool{"--check": &check, "--histogram": &spectrum}
 	for i := 2; i < len(os.Args); i++ {
-		if os.Args[i] == "--check" {
-			check = true
+		if flag := flags[os.Args[i]]; flag != nil {
+			*flag = true
 			continue
 		}
 		number := numbers[os.Args[i]]
@@ -97,14 +100,23 @@ func figure(value float64) string {
 	return strconv.FormatFloat(value, 'g', 5, 64)
 }
 
+func list(values []float64) string {
+	texts := []string{}
+	for _, value := range values {
+		texts = append(texts, figure(value))
+	}
+	return "[" + strings.Join(texts, ",") + "]"
+}
+
+// figures: keys and figures, each with a comma before it.
+func line(unit string, n int, figures string) {
+	fmt.Printf("{\"impl\":%q,\"workload\":%q,\"workers\":%d,\"n\":%d,\"unit\":%q%s}\n",
+		impl, workload, workers, n, unit, figures)
+}
+
 // more: further keys and figures, each with a comma before it.
 func report(unit string, n int, values []float64, more string) {
-	list := []string{}
-	for _, value := range values {
-		list = append(list, figure(value))
-	}
-	fmt.Printf("{\"impl\":%q,\"workload\":%q,\"workers\":%d,\"n\":%d,\"unit\":%q,\"values\":[%s],\"median\":%s%s}\n",
-		impl, workload, workers, n, unit, strings.Join(list, ","), figure(median(values)), more)
+	line(unit, n, fmt.Sprintf(",\"values\":%s,\"median\":%s%s", list(values), figure(median(values)), more))
 }
 
 // Measures the repetitions of rep(n), which does n operations; one goes before them to warm up.

@@ -1,6 +1,7 @@
 //! Tokio: a multi-thread runtime with W workers; the main thread only waits in block_on.
 
 mod peer;
+mod timers;
 
 use std::sync::atomic::{AtomicU64, Ordering::*};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ const FAN_RECEIVERS: i64 = 16;
 const CONTENDERS: i64 = 64;
 const HOLD: Duration = Duration::from_micros(10);
 
-async fn join_all<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
+pub async fn join_all<T>(tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut results = vec![];
     for task in tasks {
         results.push(task.await.unwrap());
@@ -213,13 +214,13 @@ async fn fairness(n: i64) -> Waits {
 // ---- main ----
 
 /// Runs f on a worker and waits for it from outside.
-fn on_worker<T: Send + 'static>(runtime: &Runtime, f: impl std::future::Future<Output = T> + Send + 'static) -> T {
+pub fn on_worker<T: Send + 'static>(runtime: &Runtime, f: impl std::future::Future<Output = T> + Send + 'static) -> T {
     runtime.block_on(runtime.spawn(f)).unwrap()
 }
 
 fn main() {
     let peer = Peer::parse();
-    let runtime = Builder::new_multi_thread().worker_threads(peer.workers).build().unwrap();
+    let runtime = Builder::new_multi_thread().worker_threads(peer.workers).enable_all().build().unwrap();
     macro_rules! throughput {
         ($f:ident, $usual:expr, $parts:expr) => {{
             let n = peer.n($usual, $parts);
@@ -238,6 +239,6 @@ fn main() {
             let n = peer.n(12_800, CONTENDERS);
             peer.fairness(n, || on_worker(&runtime, fairness(n)));
         }
-        _ => peer.skip(),
+        _ => timers::measure(&peer, &runtime),
     }
 }
