@@ -57,6 +57,13 @@ static inline uint64_t clock_instant_of_tick(const struct clock *clock, uint64_t
     return tick > UINT64_MAX / clock->tick_ns ? PAWL_NEVER : tick * clock->tick_ns;
 }
 
+/* The first instant after now_ns of those that are whole periods later than due_ns. */
+static inline uint64_t clock_next_on_grid(uint64_t due_ns, uint64_t period_ns, uint64_t now_ns)
+{
+    uint64_t late_ns = now_ns > due_ns ? now_ns - due_ns : 0;
+    return pawl_saturating_add(due_ns + late_ns / period_ns * period_ns, period_ns);
+}
+
 /* Wheel levels with which this tick reaches at least two years. */
 static inline unsigned clock_wheel_levels(const struct clock *clock)
 {

@@ -77,9 +77,21 @@ typedef void pawl_callback_fn(void *arg, int status);
  * pawl_spawn. */
 PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
 
-/* 0: fn will not be called, arg is the caller's. -EINPROGRESS: it is being called. -ENOENT: it has ended, or there
- * never was such an id here. */
+/* Calls fn after each period_ns, first after one of them, each time as a task of its own; -EINVAL for 0. Never twice at
+ * once: a call that is due while fn still runs, or that comes too late, is skipped, and the next one is in phase again
+ * with the first. When the runtime cancels everything there is one last call, with -ESHUTDOWN. All memory is taken
+ * here; if there is none left to take for the next call's task, the task that has just called goes on with it. */
+PAWL_API int pawl_every(struct pawl_runtime *rt, uint64_t period_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
+
+/* 0: fn will not be called (again), arg is the caller's. -EINPROGRESS: it is being called, and will not be again. That
+ * is also the answer from fn itself. -ENOENT: it has ended, or there never was such an id here. */
 PAWL_API int pawl_cancel(struct pawl_runtime *rt, uint64_t id);
+
+/* As cancel, and suspends while fn runs. 0: fn neither pends nor runs. -EDEADLK: from fn itself, which goes on as if
+ * nothing had been asked; and from a timer callback or a poll. Who is cut short has cancelled all the same, and may
+ * call again to wait. */
+PAWL_API int pawl_cancel_wait(struct pawl_runtime *rt, uint64_t id);
+PAWL_API int pawl_cancel_wait_until(struct pawl_runtime *rt, uint64_t id, uint64_t deadline_ns);
 
 PAWL_END_DECLS
 
