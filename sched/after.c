@@ -16,6 +16,7 @@
 enum after_life {
     AFTER_FREE,
     AFTER_ARMED,
+    AFTER_FILING,
     AFTER_RUNNING,
     AFTER_STOPPING,
     AFTER_AWAITED,
@@ -25,7 +26,7 @@ enum after_life {
 };
 
 /* An id; the generation is never 0. It comes round after 2^40 uses of one record. */
-enum { GENERATION_BITS = 40, PLACE_BITS = 24, LIFE_BITS = 3 };
+enum { GENERATION_BITS = 40, PLACE_BITS = 24, LIFE_BITS = 4 };
 
 _Static_assert(AFTER_CHUNK * AFTER_CHUNKS_MAX == 1 << PLACE_BITS, "the table has a place for each");
 
@@ -165,6 +166,11 @@ static uint64_t generation_of(const struct after *after)
     return load_relaxed_u64(&after->control) >> LIFE_BITS; /* relaxed: changes only at the end of a life */
 }
 
+static enum after_life life_of(const struct after *after)
+{
+    return (enum after_life)(load_acquire_u64(&after->control) & MASK(LIFE_BITS)); /* edge after.control */
+}
+
 /* Ends the life of a record whose callback is not to be called. */
 static void drop(struct pawl_runtime *rt, struct after *after)
 {
@@ -183,25 +189,10 @@ static void take_off(struct pawl_runtime *rt, struct after *after, uint64_t gene
 }
 
 /* Files a record that is ARMED. false: the shards are closed, nobody will fire it. */
-static bool file(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+static bool file(struct pawl_runtime *rt, struct after *after)
 {
     noise_point("after.control.armed");
-    if (!pawl__entry_arm_tick(rt, &after->entry, clock_tick_of_deadline(&rt->clock, after->due_ns)))
-        return false;
-    noise_point("after.control.filed");
-    if (move_on(after, AFTER_CANCELLED, AFTER_CANCELLING, generation)) /* while it was not on the wheel yet */
-        take_off(rt, after, generation);
-    return true;
-}
-
-/* In place of the firing thread. true: it is RUNNING, and the caller's; else a canceller's. */
-static bool claim_unfiled(struct pawl_runtime *rt, struct after *after, uint64_t generation)
-{
-    if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation))
-        return true;
-    if (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
-        drop(rt, after);
-    return false;
+    return pawl__entry_arm_tick(rt, &after->entry, clock_tick_of_deadline(&rt->clock, after->due_ns));
 }
 
 /* The entry's waker, on the firing thread. */
@@ -211,15 +202,25 @@ static void fire(void *target)
     struct pawl_runtime *rt = after->runtime;
     uint64_t generation = generation_of(after);
     noise_point("after.control.fired");
-    if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation)) {
-        pawl__task_start(rt, after->task);
-        return;
-    }
-    while (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation)) { /* who files it may go to and fro, once */
-        if (!move_on(after, AFTER_CANCELLED, AFTER_FIRED, generation))
-            continue;
-        drop(rt, after);
-        return;
+    for (;;) {
+        switch (life_of(after)) {
+        case AFTER_ARMED:
+            if (!move_on(after, AFTER_ARMED, AFTER_RUNNING, generation))
+                continue;
+            pawl__task_start(rt, after->task);
+            return;
+        case AFTER_FILING:
+            if (!move_on(after, AFTER_FILING, AFTER_RUNNING, generation))
+                continue;
+            return;
+        case AFTER_CANCELLING:
+            if (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
+                continue;
+            return;
+        default:
+            drop(rt, after);
+            return;
+        }
     }
 }
 
@@ -237,18 +238,45 @@ static int create_task(struct pawl_runtime *rt, struct after *after)
     return pawl__task_create(rt, current_worker_of(rt), NULL, call_back, after, &after->task);
 }
 
-/* Of an every that is ARMED, but on no wheel: there was no memory for its next task, or the limit of tasks has been
- * reached, so the present one goes on. It is shielded: the next call is due, whatever was cancelled. */
+/* Of an every for whose next call there is no task: no memory, or the limit of tasks. The present one is shielded, as
+ * that call is due whatever was cancelled. Returns its status. */
 static int await_due_here(struct pawl_runtime *rt, const struct after *after)
 {
     enum { NAP_NS = 10000000 }; /* nobody wakes us for a cancel */
-    uint64_t now_ns, armed = generation_of(after) << LIFE_BITS | AFTER_ARMED;
+    uint64_t now_ns;
     pawl_shield_begin();
-    while (load_relaxed_u64(&after->control) == armed && /* relaxed: only a look */
-           runtime_phase(rt) < PHASE_CANCELLING && (now_ns = clock_now_ns(&rt->clock)) < after->due_ns)
+    while (life_of(after) == AFTER_FILING && runtime_phase(rt) < PHASE_CANCELLING &&
+           (now_ns = clock_now_ns(&rt->clock)) < after->due_ns)
         pawl_sleep_until(after->due_ns - now_ns > NAP_NS ? now_ns + NAP_NS : after->due_ns);
     pawl_shield_end();
     return runtime_phase(rt) < PHASE_CANCELLING ? 0 : -ESHUTDOWN;
+}
+
+/* Of an every that is FILING, on no wheel. true: it is RUNNING; else it was cancelled, and is gone. */
+static bool claim(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+{
+    if (move_on(after, AFTER_FILING, AFTER_RUNNING, generation))
+        return true;
+    drop(rt, after);
+    return false;
+}
+
+/* Of an every that is FILING. It may be gone when this returns. */
+static void file_again(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+{
+    if (!file(rt, after)) {
+        if (claim(rt, after, generation))
+            pawl__task_start(rt, after->task); /* the last call: the entry has not fired */
+        return;
+    }
+    noise_point("after.control.filed");
+    if (move_on(after, AFTER_FILING, AFTER_ARMED, generation))
+        return;
+    enum after_life life = life_of(after);
+    if (life == AFTER_CANCELLING || life == AFTER_FIRED)
+        take_off(rt, after, generation);
+    else
+        pawl__task_start(rt, after->task);
 }
 
 /* After a call with *status. true: the next one is to be made in this task, with *status. */
@@ -264,17 +292,16 @@ static bool goes_on_here(struct pawl_runtime *rt, struct after *after, int *stat
     bool has_next = create_task(rt, after) == 0;
     init_entry(after);
     noise_point("after.control.returned");
-    if (!move_on(after, AFTER_RUNNING, AFTER_ARMED, generation)) { /* it was cancelled meanwhile */
+    if (!move_on(after, AFTER_RUNNING, AFTER_FILING, generation)) { /* it was cancelled meanwhile */
         drop(rt, after);
         return false;
     }
-    if (!has_next) {
-        *status = await_due_here(rt, after);
-        return claim_unfiled(rt, after, generation);
+    if (has_next) {
+        file_again(rt, after, generation);
+        return false;
     }
-    if (!file(rt, after, generation) && claim_unfiled(rt, after, generation))
-        pawl__task_start(rt, after->task); /* the last call: the entry has not fired */
-    return false;
+    *status = await_due_here(rt, after);
+    return claim(rt, after, generation);
 }
 
 static void *call_back(void *arg)
@@ -334,10 +361,11 @@ static int plan(struct pawl_runtime *rt, uint64_t delay_ns, uint64_t period_ns, 
         *id = id_of(after);
     /* release: ids are good from here on; the shard's lock orders it before the firing */
     store_release_u64(&after->control, generation << LIFE_BITS | AFTER_ARMED);
-    if (file(rt, after, generation))
+    if (file(rt, after))
         return 0;
-    /* The shard was closed meanwhile. The id was out already: a cancel may be at it. */
-    if (claim_unfiled(rt, after, generation))
+    /* The shard was closed meanwhile. The id was out already: a cancel may be at it, as it may when a timer fires. */
+    if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation) ||
+        !move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
         drop(rt, after);
     return -ESHUTDOWN;
 }
@@ -367,16 +395,15 @@ static int cancel(struct pawl_runtime *rt, struct after *after, uint64_t generat
         enum after_life life = (enum after_life)(control & MASK(LIFE_BITS));
         if (life == AFTER_STOPPING || life == AFTER_AWAITED)
             return -EINPROGRESS;
-        if (life != AFTER_ARMED && life != AFTER_RUNNING)
+        if (life != AFTER_ARMED && life != AFTER_FILING && life != AFTER_RUNNING)
             break;
-        uint64_t next = generation << LIFE_BITS | (life == AFTER_ARMED ? AFTER_CANCELLING : AFTER_STOPPING);
+        uint64_t next = generation << LIFE_BITS | (life == AFTER_RUNNING ? AFTER_STOPPING : AFTER_CANCELLING);
         if (!cas_acq_rel_acquire_u64(&after->control, &control, next))
             continue;
-        if (life == AFTER_RUNNING)
-            return -EINPROGRESS;
         noise_point("after.control.cancelling");
-        take_off(rt, after, generation);
-        return 0;
+        if (life == AFTER_ARMED)
+            take_off(rt, after, generation);
+        return life == AFTER_RUNNING ? -EINPROGRESS : 0;
     }
     return -ENOENT;
 }

@@ -5,25 +5,27 @@
  * generation, so a stale id is recognised without touching freed memory. Generations begin at a random number that is
  * the runtime's own, so a foreign id is recognised too, but for one chance in 2^40.
  *
- *     control word: generation << 3 | life
+ *     control word: generation << 4 | life
  *     FREE      --after, every-->                         ARMED, then the entry is filed
  *     ARMED     --due (firing thread)-->                  RUNNING: the task is started
- *     RUNNING   --returned, every-->                      ARMED, with a new task, then the entry is filed
  *     RUNNING   --returned, after-->                      FREE, next generation
+ *     RUNNING   --returned, every-->                      FILING, with a new task, then the entry is filed
+ *     FILING    --filed-->                                ARMED
+ *     FILING    --due (firing thread)-->                  RUNNING: who files it starts the task
+ *     FILING    --cancel-->                               CANCELLING: who files it takes the canceller's place
  *     RUNNING   --cancel-->                               STOPPING
  *     STOPPING  --cancel_wait, under the record's lock--> AWAITED
  *     STOPPING, AWAITED --returned-->                     FREE, next generation; those who wait are granted
  *     ARMED     --cancel-->                               CANCELLING
  *     CANCELLING--the canceller took it off the wheel-->  FREE, next generation
- *     CANCELLING--it was not on the wheel-->              CANCELLED: who comes by next frees it
+ *     CANCELLING--it was not on the wheel any more-->     CANCELLED: the firing thread comes by and frees it
  *     CANCELLING--due (firing thread)-->                  FIRED: the canceller frees it
- *     CANCELLED --due (firing thread)-->                  FIRED, then FREE
- *     CANCELLED --filed (who files it)-->                 CANCELLING: goes on as a canceller does
- * So when cancel and firing meet, whoever comes second frees the record, and neither touches it after that. An every is
- * filed again and again, so a cancel may also meet the filing: then it finds nothing on the wheel, and who files it,
- * looking once more, takes it off again, unless the firing thread was quicker.
- * If a closed shard does not take it any more, no firing thread comes, and who files it stands in for it: RUNNING is
+ * So when cancel and firing meet, whoever comes second frees the record, and neither touches it after that. Until it
+ * has left FILING, who files it knows that the record is still there.
+ * A closed shard does not take it any more. Then no firing thread comes, and who files it stands in for it: RUNNING is
  * the last call, with -ESHUTDOWN.
+ * An every for whose next call there is no task, for want of memory, stays with the present one: FILING, until it is
+ * due, but on no wheel.
  *
  * Edge after.control: transitions are compare-and-swaps (acq_rel); who wins owns what comes next.
  *     who waits for the end                       who ends it
