@@ -424,8 +424,8 @@ static bool add_waiter(struct after *after, uint64_t generation, struct waiter *
 {
     lock_acquire(&after->lock); /* edge after.control, steps of who waits */
     bool added = move_on(after, AFTER_STOPPING, AFTER_AWAITED, generation) ||
-                 /* relaxed: by somebody under this lock, and who ends it takes the lock next */
-                 load_relaxed_u64(&after->control) == (generation << LIFE_BITS | AFTER_AWAITED);
+                 /* acquire: else it has ended, and all that it did is visible */
+                 load_acquire_u64(&after->control) == (generation << LIFE_BITS | AFTER_AWAITED);
     if (added)
         waiters_push(&after->waiters, waiter);
     lock_release(&after->lock);

@@ -7,11 +7,18 @@
 #define PAWL_TIME_H
 
 #include <pawl/base.h>
+#include <pawl/poll.h>
 
 PAWL_BEGIN_DECLS
 
 /* A precise reading of the runtime's clock; rt NULL outside a runtime: CLOCK_MONOTONIC. */
 PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
+
+/* What the calling worker read last: no instant that is still to come, and mostly not older than the call that it is
+ * in, a task's run or a round of timers, by more than 100 us. Costs a load. Of another worker it may be an earlier one,
+ * so a task that has suspended may see it go back. Outside a worker of rt, and of a runtime with a clock other than
+ * CLOCK_MONOTONIC, a precise reading. */
+PAWL_API uint64_t pawl_now_cached(const struct pawl_runtime *rt);
 
 /* Suspends for duration_ns, or until deadline_ns. */
 PAWL_API int pawl_sleep(uint64_t duration_ns);
@@ -48,7 +55,7 @@ enum pawl_timer_state {
  * suspend: suspending calls return -EDEADLK. */
 typedef void pawl_timer_fn(struct pawl_timer *timer, void *arg, int status);
 
-/* fn may be NULL: then only the state tells. */
+/* fn may be NULL: then only the state tells, and pawl_timer_poll. */
 PAWL_API void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg);
 
 /* Arms for an instant; one that has passed fires on the next turn. PAWL_NEVER pends until cancel or shutdown.
@@ -65,6 +72,19 @@ PAWL_API int pawl_timer_cancel(struct pawl_timer *timer);
 /* As cancel, and on return the callback is not running and will not run. Blocks while it runs. -EALREADY: it was
  * firing (and has ended) or not armed; -EDEADLK: from a timer callback while the target's runs. */
 PAWL_API int pawl_timer_cancel_sync(struct pawl_timer *timer);
+
+/* A timer that wakes for others may wait for them: a pending one that fires may do so as much as slack_ns after its
+ * deadline, never before it. It goes by the roundest tick in between, so that timers with slack meet there. For all
+ * later arms and resets; 0 after init. -EBUSY: pending. */
+PAWL_API int pawl_timer_set_slack(struct pawl_timer *timer, uint64_t slack_ns);
+
+/* For stackless tasks (poll.h), from their poll function: PAWL_PENDING while the timer pends; the task is woken when it
+ * does not any more. PAWL_READY: *status is 0 if it fired, -ECANCELED, -ESHUTDOWN, or -EINVAL if it never was armed.
+ * With PAWL_READY, or once the timer is cancelled, its memory may be given up, also by whoever is woken. Of several
+ * tasks that poll the one that did so last is woken. The last poll of a task that is cancelled leaves the timer as it
+ * is: it is to be cancelled there if it is to go. Timers for this have no fn (mostly; one is called all the same, and may
+ * still run when the task is woken). -EINVAL also: an argument is NULL, or cx is not that of the present poll. */
+PAWL_API enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx, int *status);
 
 /* PAWL_TIMER_IDLE for NULL. */
 PAWL_API enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer);
@@ -92,6 +112,29 @@ PAWL_API int pawl_cancel(struct pawl_runtime *rt, uint64_t id);
  * call again to wait. */
 PAWL_API int pawl_cancel_wait(struct pawl_runtime *rt, uint64_t id);
 PAWL_API int pawl_cancel_wait_until(struct pawl_runtime *rt, uint64_t id, uint64_t deadline_ns);
+
+/* What becomes of ticks that are missed because the one before was late. A late one is delivered in any case. */
+enum pawl_missed_tick {
+    PAWL_MISSED_BURST, /* all come, at once, until none is missing */
+    PAWL_MISSED_DELAY, /* the next is due one period after the late one came */
+    PAWL_MISSED_SKIP   /* the next is due at the first point after now that is in phase with the first */
+};
+
+/* In the caller's memory, for one task or thread at a time; costs nothing while nobody waits. */
+struct pawl_interval {
+    uint64_t pawl_private[8];
+};
+
+/* The first tick is due at the instant first_ns, each other one period_ns after the one before. Of a task it is on the
+ * runtime's clock, of a plain thread on CLOCK_MONOTONIC. */
+PAWL_API void pawl_interval_init(struct pawl_interval *iv, uint64_t first_ns, uint64_t period_ns,
+                                 enum pawl_missed_tick policy);
+
+/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick that was not delivered, since the
+ * call was cut short or the deadline passed before, is not lost: the next call is about the same one. One that is due
+ * already is delivered even if the deadline has passed. -EINVAL: period 0, or no such policy. */
+PAWL_API int pawl_interval_tick(struct pawl_interval *iv, uint64_t *scheduled_ns);
+PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *scheduled_ns, uint64_t deadline_ns);
 
 PAWL_END_DECLS
 

@@ -225,6 +225,12 @@ static void wait_as_well(void *number)
     answer[(intptr_t)number] = pawl_cancel_wait(rt, id);
 }
 
+static void wait_and_look(void *number)
+{
+    wait_as_well(number);
+    MODEL_ASSERT(answer[(intptr_t)number] != 0 || *arg == 1);
+}
+
 static void wait_meets_return_of_after(void)
 {
     set_up(1, true);
@@ -239,8 +245,8 @@ static void wait_meets_return_of_after(void)
 static void two_wait(void)
 {
     set_up(1, false);
-    unsigned t = model_spawn(call, NULL), u = model_spawn(wait_as_well, (void *)(intptr_t)0);
-    unsigned v = model_spawn(wait_as_well, (void *)(intptr_t)1);
+    unsigned t = model_spawn(call, NULL), u = model_spawn(wait_and_look, (void *)(intptr_t)0);
+    unsigned v = model_spawn(wait_and_look, (void *)(intptr_t)1);
     model_join(t);
     model_join(u);
     model_join(v);
@@ -251,10 +257,24 @@ static void two_wait(void)
     take_argument();
 }
 
+/* What who waits leaves on its stack is overwritten as soon as it goes on. */
+static __attribute__((noipa)) void fill(uint64_t *memory, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        memory[i] = i;
+}
+
+static __attribute__((noipa)) void overwrite_stack(void)
+{
+    uint64_t waste[64];
+    fill(waste, 64);
+}
+
 static void wait_a_while(void *unused)
 {
     (void)unused;
     answer[0] = pawl_cancel_wait_until(rt, id, monotonic_now_ns() + PAWL_MS(1));
+    overwrite_stack();
     if (answer[0] == 0)
         take_argument();
 }
