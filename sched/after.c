@@ -147,7 +147,7 @@ static void retire(struct pawl_runtime *rt, struct after *after)
 {
     uint64_t generation = load_relaxed_u64(&after->control) >> LIFE_BITS; /* relaxed: the record is ours */
     uint64_t next = generation == MASK(GENERATION_BITS) ? 1 : generation + 1;
-    /* edge after.control, step 1 of who ends it */
+    /* edge after.control, step 1 of who ends it; acquire: others have taken their last look before it is used again */
     uint64_t last = exchange_acq_rel_u64(&after->control, next << LIFE_BITS | AFTER_FREE);
     noise_point("after.control.ended");
     if ((last & MASK(LIFE_BITS)) == AFTER_AWAITED)
@@ -158,7 +158,8 @@ static void retire(struct pawl_runtime *rt, struct after *after)
 static bool move_on(struct after *after, enum after_life from, enum after_life to, uint64_t generation)
 {
     uint64_t expected = generation << LIFE_BITS | from;
-    return cas_acq_rel_acquire_u64(&after->control, &expected, generation << LIFE_BITS | to);
+    /* edge after.control. relaxed when it fails: what was seen is not used */
+    return cas_acq_rel_relaxed_u64(&after->control, &expected, generation << LIFE_BITS | to);
 }
 
 static uint64_t generation_of(const struct after *after)
