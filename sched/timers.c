@@ -329,6 +329,7 @@ enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx
         return PAWL_READY;
     for (;;) {
         uint64_t cell = entry_cell(entry_of(timer));
+        noise_point("timer.cell.looked");
         *status = cell_pending(cell) ? leave_waker(entry_of(timer), cx->task) : status_of_cell(cell);
         if (!cell_pending(cell))
             return PAWL_READY;

@@ -1,6 +1,6 @@
-/* Sleeps, deadlines around any call, timers in the caller's memory, and timers by id.
+/* Sleeps, intervals, deadlines around any call, timers in the caller's memory, and timers by id.
  *
- * A timer never fires early, and late by at most a tick and the operating system's wake-up on an idle machine. It has
+ * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle machine. It has
  * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
  * Instants are those of pawl_now, on CLOCK_MONOTONIC. rt NULL: the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TIME_H
@@ -14,10 +14,9 @@ PAWL_BEGIN_DECLS
 /* A precise reading of the runtime's clock; rt NULL outside a runtime: CLOCK_MONOTONIC. */
 PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
 
-/* What the calling worker read last: no instant that is still to come, and mostly not older than the call that it is
- * in, a task's run or a round of timers, by more than 100 us. Costs a load. Of another worker it may be an earlier one,
- * so a task that has suspended may see it go back. Outside a worker of rt, and of a runtime with a clock other than
- * CLOCK_MONOTONIC, a precise reading. */
+/* What the calling worker read last, at the cost of a load: not later than now, and older than the present run of the
+ * task (or round of timers) by 100 us at most, mostly. A task that goes on on another worker may see it go back. Outside
+ * a worker of rt, and on a clock other than CLOCK_MONOTONIC, a precise reading. */
 PAWL_API uint64_t pawl_now_cached(const struct pawl_runtime *rt);
 
 /* Suspends for duration_ns, or until deadline_ns. */
@@ -73,17 +72,17 @@ PAWL_API int pawl_timer_cancel(struct pawl_timer *timer);
  * firing (and has ended) or not armed; -EDEADLK: from a timer callback while the target's runs. */
 PAWL_API int pawl_timer_cancel_sync(struct pawl_timer *timer);
 
-/* A timer that wakes for others may wait for them: a pending one that fires may do so as much as slack_ns after its
- * deadline, never before it. It goes by the roundest tick in between, so that timers with slack meet there. For all
- * later arms and resets; 0 after init. -EBUSY: pending. */
+/* Lets the timer fire as much as slack_ns after its deadline (never before), to share a wake-up with others: it goes by
+ * the roundest tick in between, so that timers with slack meet. For all later arms and resets; init sets it to 0.
+ * -EBUSY: pending. */
 PAWL_API int pawl_timer_set_slack(struct pawl_timer *timer, uint64_t slack_ns);
 
-/* For stackless tasks (poll.h), from their poll function: PAWL_PENDING while the timer pends; the task is woken when it
- * does not any more. PAWL_READY: *status is 0 if it fired, -ECANCELED, -ESHUTDOWN, or -EINVAL if it never was armed.
- * With PAWL_READY, or once the timer is cancelled, its memory may be given up, also by whoever is woken. Of several
- * tasks that poll the one that did so last is woken. The last poll of a task that is cancelled leaves the timer as it
- * is: it is to be cancelled there if it is to go. Timers for this have no fn (mostly; one is called all the same, and may
- * still run when the task is woken). -EINVAL also: an argument is NULL, or cx is not that of the present poll. */
+/* For stackless tasks (poll.h), from their poll function. PAWL_PENDING while the timer pends: the task is woken when it
+ * no longer does. Else PAWL_READY, and *status is 0: it has fired; -ECANCELED; -ESHUTDOWN; -EINVAL: it was never armed.
+ * Then, or after a pawl_timer_cancel that returned 0, its memory may go. Of several tasks that poll it the last one is
+ * woken. Also in the last poll of a task that is cancelled a timer that pends is PAWL_PENDING: who wants it to go
+ * cancels it. Meant for timers without fn; the fn of others may still run when the task is woken.
+ * *status is -EINVAL also if timer or cx is NULL, or cx not that of the present poll. */
 PAWL_API enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx, int *status);
 
 /* PAWL_TIMER_IDLE for NULL. */
@@ -130,9 +129,9 @@ struct pawl_interval {
 PAWL_API void pawl_interval_init(struct pawl_interval *iv, uint64_t first_ns, uint64_t period_ns,
                                  enum pawl_missed_tick policy);
 
-/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick that was not delivered, since the
- * call was cut short or the deadline passed before, is not lost: the next call is about the same one. One that is due
- * already is delivered even if the deadline has passed. -EINVAL: period 0, or no such policy. */
+/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick is delivered once it is due, also
+ * past the deadline; one that was not, since the call was cut short or the deadline came first, is not lost: the next
+ * call is about the same one. -EINVAL: period 0, or no such policy. */
 PAWL_API int pawl_interval_tick(struct pawl_interval *iv, uint64_t *scheduled_ns);
 PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *scheduled_ns, uint64_t deadline_ns);
 

@@ -1,6 +1,6 @@
 /* Functions that are called every so often, and waiting for the end of what is cancelled (sched/after.h): edge
- * after.control. P5 and P7: no call after a cancel that says so, none while or after pawl_cancel_wait has returned 0, one
- * last call by the shutdown. The runtime is built by hand, as in after.c.
+ * after.control. P5 and P7: no call after a cancel that says so, none while or after pawl_cancel_wait has returned 0,
+ * one last call by the shutdown. The runtime is built by hand, as in after.c.
  *
  * The argument is plain memory that each call writes, and that is freed by who is told that it is his. So two calls at
  * once, or one too late, are data races or uses after free; records and tasks that do not come back are leaks.
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 static uint64_t id;
-static unsigned *arg; /* counts the calls */
+static unsigned *arg;  /* counts the calls */
 static unsigned ended; /* calls, when all is over */
 static int answer[2], last_status;
 static uint64_t far; /* a tick at which everything is due */
@@ -64,8 +64,8 @@ static void pend(int workers, bool once)
     far = clock_tick_at(&rt->clock, monotonic_now_ns() + PAWL_SEC(1));
     arg = malloc(sizeof *arg);
     *arg = 0;
-    int error = once ? pawl_after(rt, PAWL_MS(1), called_once, arg, &id)
-                     : pawl_every(rt, PAWL_MS(1), called_back, arg, &id);
+    int error =
+        once ? pawl_after(rt, PAWL_MS(1), called_once, arg, &id) : pawl_every(rt, PAWL_MS(1), called_back, arg, &id);
     MODEL_ASSERT(error == 0);
 }
 
@@ -341,7 +341,11 @@ static void shutdown_meets_return_and_cancel(void)
 
 #define SCENARIO(id_, text, ...)                                                                                       \
     static const struct model_scenario id_##_ = {.name = #id_, .about = text, .run = id_, __VA_ARGS__};
-#define ONLY(...) .outcomes = (const char *const[]){__VA_ARGS__, NULL}
+#define ONLY(...)                                                                                                      \
+    .outcomes = (const char *const[])                                                                                  \
+    {                                                                                                                  \
+        __VA_ARGS__, NULL                                                                                              \
+    }
 
 SCENARIO(cancel_meets_return, "a call returns, and is filed again, as it is cancelled",
          ONLY("0, called 1", "EINPROGRESS, called 1"))

@@ -1,5 +1,5 @@
-/* Polling a timer (pawl_timer_poll, pawl__shard_poll): edges timer.cell and timer.home, and the lock of the shard. P5 and
- * P7: whoever polls is woken however the pending ends, and nobody touches the timer once it may be gone.
+/* Polling a timer (pawl_timer_poll, pawl__shard_poll): edges timer.cell and timer.home, and the lock of the shard. P5
+ * and P7: whoever polls is woken however the pending ends, and nobody touches the timer once it may be gone.
  *
  * The timer is memory of its own, which is freed by the task that finds it ready or by whoever cancelled it: so what is
  * touched too late is a use after free. A wake that is lost leaves a task that has not ended; a reference that a waker
@@ -374,17 +374,9 @@ SCENARIO(last_poll_meets_firing, "who polled ends without looking again", .outco
 
 int main(int argc, char **argv)
 {
-    static const struct model_scenario *const scenarios[] = {&poll_meets_firing_,
-                                                             &poll_meets_close_,
-                                                             &poll_meets_cancel_,
-                                                             &firing_frees_,
-                                                             &cancel_frees_,
-                                                             &cancel_meets_firing_,
-                                                             &poll_meets_arming_,
-                                                             &fired_and_armed_again_,
-                                                             &reset_meets_firing_,
-                                                             &second_polls_,
-                                                             &last_poll_meets_firing_,
-                                                             NULL};
+    static const struct model_scenario *const scenarios[] = {
+        &poll_meets_firing_,  &poll_meets_close_,    &poll_meets_cancel_,      &firing_frees_,
+        &cancel_frees_,       &cancel_meets_firing_, &poll_meets_arming_,      &fired_and_armed_again_,
+        &reset_meets_firing_, &second_polls_,        &last_poll_meets_firing_, NULL};
     return model_main(argc, argv, scenarios);
 }
