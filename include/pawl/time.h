@@ -1,7 +1,8 @@
 /* Sleeps, intervals, deadlines around any call, timers in the caller's memory, and timers by id.
  *
- * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle machine. It has
- * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
+ * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle
+ * machine. It has exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never
+ * overlap.
  * Instants are those of pawl_now, on CLOCK_MONOTONIC. rt NULL: the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TIME_H
 #define PAWL_TIME_H
@@ -14,9 +15,9 @@ PAWL_BEGIN_DECLS
 /* A precise reading of the runtime's clock; rt NULL outside a runtime: CLOCK_MONOTONIC. */
 PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
 
-/* What the calling worker read last, at the cost of a load: not later than now, and older than the present run of the
- * task (or round of timers) by 100 us at most, mostly. A task that goes on on another worker may see it go back. Outside
- * a worker of rt, and on a clock other than CLOCK_MONOTONIC, a precise reading. */
+/* What the calling worker read last, at the cost of a load: not later than now, and mostly no more than 100 us before
+ * the present run of the task, or round of timers, began. A task that goes on on another worker may see it go back.
+ * Outside a worker of rt, and on a clock other than CLOCK_MONOTONIC, a precise reading. */
 PAWL_API uint64_t pawl_now_cached(const struct pawl_runtime *rt);
 
 /* Suspends for duration_ns, or until deadline_ns. */
@@ -129,7 +130,7 @@ struct pawl_interval {
 PAWL_API void pawl_interval_init(struct pawl_interval *iv, uint64_t first_ns, uint64_t period_ns,
                                  enum pawl_missed_tick policy);
 
-/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick is delivered once it is due, also
+/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick that is due is delivered even
  * past the deadline; one that was not, since the call was cut short or the deadline came first, is not lost: the next
  * call is about the same one. -EINVAL: period 0, or no such policy. */
 PAWL_API int pawl_interval_tick(struct pawl_interval *iv, uint64_t *scheduled_ns);

@@ -77,10 +77,9 @@ static void *skip(void *arg)
     struct pawl_interval iv = interval_of(first_ns, PERIOD_NS, PAWL_MISSED_SKIP);
     CHECK_EQ(tick(&iv), first_ns);
     for (int i = 0; i < 3; i++) {
-        uint64_t late_ns = tick(&iv);
-        spin_until(late_ns + 7 * PERIOD_NS / 2);
-        uint64_t before_ns = pawl_now(NULL);
-        late_ns = tick(&iv);
+        tick(&iv);
+        spin_until(in_ns(7 * PERIOD_NS / 2));
+        uint64_t before_ns = pawl_now(NULL), late_ns = tick(&iv);
         uint64_t after_ns = pawl_now(NULL), next_ns = tick(&iv);
         CHECK_EQ((late_ns - first_ns) % PERIOD_NS, 0);
         CHECK_EQ((next_ns - first_ns) % PERIOD_NS, 0);
