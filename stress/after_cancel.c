@@ -40,7 +40,7 @@ struct every {
     struct random random; /* the calls': they do not overlap */
     uint64_t id;
     uint64_t not_before_ns;
-    uint64_t written;     /* plain, by the calls */
+    uint64_t written; /* plain, by the calls */
     _Atomic bool running;
     _Atomic bool stopped; /* a cancellation has said: no call but the present one */
     _Atomic bool over;    /* it has said: no call any more */
@@ -163,7 +163,7 @@ static void start_everies(struct scene *scene, struct random *r)
 {
     for (int i = 0; i < EVERIES; i++) {
         struct every *every = &scene->everies[i];
-        uint64_t period_ns = random_once_in(r, 8) ? 1 + random_below(r, 1000) : PAWL_US(1 + random_below(r, 5000));
+        uint64_t period_ns = random_once_in(r, 32) ? 1 + random_below(r, 1000) : PAWL_US(100 + random_below(r, 20000));
         every->scene = scene;
         every->random = random_seeded(scene->round->seed, 2000 + (uint64_t)i);
         every->not_before_ns = pawl_now(scene->rt) + period_ns;
@@ -326,7 +326,7 @@ static void *act(void *arg)
         } else {
             cancel_some(a);
         }
-        if (random_once_in(&a->random, 2000))
+        if (random_once_in(&a->random, 1000))
             stop_some(a->scene, a->rt, &a->random);
         if (a->rt == NULL && random_once_in(&a->random, 8))
             CHECK(pawl_yield() == 0, "pawl_yield did not return 0");
