@@ -9,28 +9,44 @@
 #include "base/random.h"
 #include "sched/join.h"
 #include "sched/runtime.h"
+#include "sched/sleep.h"
 #include "sched/spawn.h"
 #include "sched/timers.h"
 
-enum after_life { AFTER_FREE, AFTER_ARMED, AFTER_RUNNING, AFTER_CANCELLING, AFTER_CANCELLED, AFTER_FIRED };
+enum after_life {
+    AFTER_FREE,
+    AFTER_ARMED,
+    AFTER_FILING,
+    AFTER_RUNNING,
+    AFTER_STOPPING,
+    AFTER_AWAITED,
+    AFTER_CANCELLING,
+    AFTER_CANCELLED,
+    AFTER_FIRED
+};
 
 /* An id; the generation is never 0. It comes round after 2^40 uses of one record. */
-enum { GENERATION_BITS = 40, PLACE_BITS = 24, LIFE_BITS = 3 };
+enum { GENERATION_BITS = 40, PLACE_BITS = 24, LIFE_BITS = 4 };
 
 _Static_assert(AFTER_CHUNK * AFTER_CHUNKS_MAX == 1 << PLACE_BITS, "the table has a place for each");
 
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 #define CHUNKS_SIZE (AFTER_CHUNKS_MAX * sizeof(PAWL_ATOMIC(void *)))
 
+/* Access: C constant, A any thread atomic, L(lock); the rest by whoever the control word says */
 struct after {
     uint64_t slab_words[2];         /* the slab's when free */
     PAWL_ATOMIC(uint64_t) control;  /* A */
     uint64_t place;                 /* C place in the table + 1; 0: none yet */
     struct timer_entry entry;
     struct pawl_runtime *runtime;
-    struct pawl_task *task;         /* will call back */
+    struct pawl_task *task;         /* will call back; NULL: the one that did */
     pawl_callback_fn *fn;
     void *arg;
+    uint64_t due_ns;
+    uint64_t period_ns;             /* 0: called once */
+    struct lock lock;
+    struct list waiters;            /* L for the end of what runs */
 };
 
 enum { AFTER_SIZE = (sizeof(struct after) + 15) / 16 * 16 };
@@ -116,19 +132,34 @@ static int take_record(struct pawl_runtime *rt, struct after **out)
     return error;
 }
 
+/* Of a record that nobody can begin to wait for any more. */
+static void grant_waiters(struct after *after)
+{
+    struct claimed claimed = {NULL, NULL};
+    lock_acquire(&after->lock);
+    waiters_take_all(&after->waiters, &claimed);
+    lock_release(&after->lock);
+    waiters_grant(&claimed, OUTCOME_GRANTED);
+}
+
 /* Ends this life of the record; ids of it are stale from here on. */
 static void retire(struct pawl_runtime *rt, struct after *after)
 {
     uint64_t generation = load_relaxed_u64(&after->control) >> LIFE_BITS; /* relaxed: the record is ours */
     uint64_t next = generation == MASK(GENERATION_BITS) ? 1 : generation + 1;
-    store_release_u64(&after->control, next << LIFE_BITS | AFTER_FREE);
+    /* edge after.control, step 1 of who ends it; acquire: others have taken their last look before it is used again */
+    uint64_t last = exchange_acq_rel_u64(&after->control, next << LIFE_BITS | AFTER_FREE);
+    noise_point("after.control.ended");
+    if ((last & MASK(LIFE_BITS)) == AFTER_AWAITED)
+        grant_waiters(after);
     put_record(rt, after);
 }
 
 static bool move_on(struct after *after, enum after_life from, enum after_life to, uint64_t generation)
 {
     uint64_t expected = generation << LIFE_BITS | from;
-    return cas_acq_rel_acquire_u64(&after->control, &expected, generation << LIFE_BITS | to);
+    /* edge after.control. relaxed when it fails: what was seen is not used */
+    return cas_acq_rel_relaxed_u64(&after->control, &expected, generation << LIFE_BITS | to);
 }
 
 static uint64_t generation_of(const struct after *after)
@@ -136,22 +167,33 @@ static uint64_t generation_of(const struct after *after)
     return load_relaxed_u64(&after->control) >> LIFE_BITS; /* relaxed: changes only at the end of a life */
 }
 
+static enum after_life life_of(const struct after *after)
+{
+    return (enum after_life)(load_acquire_u64(&after->control) & MASK(LIFE_BITS)); /* edge after.control */
+}
+
 /* Ends the life of a record whose callback is not to be called. */
 static void drop(struct pawl_runtime *rt, struct after *after)
 {
-    pawl__task_discard(rt, after->task);
+    if (after->task != NULL)
+        pawl__task_discard(rt, after->task);
     retire(rt, after);
 }
 
-/* ---- firing ---- */
+/* ---- filing and firing ---- */
 
-static void *call_back(void *arg)
+/* Of a record that is CANCELLING, by who made it so. */
+static void take_off(struct pawl_runtime *rt, struct after *after, uint64_t generation)
 {
-    struct after *after = arg;
-    struct pawl_runtime *rt = after->runtime;
-    after->fn(after->arg, entry_cell(&after->entry) == CELL_SHUTDOWN ? -ESHUTDOWN : 0);
-    retire(rt, after);
-    return NULL;
+    if (pawl__entry_cancel(rt, &after->entry) || !move_on(after, AFTER_CANCELLING, AFTER_CANCELLED, generation))
+        drop(rt, after);
+}
+
+/* Files a record that is ARMED. false: the shards are closed, nobody will fire it. */
+static bool file(struct pawl_runtime *rt, struct after *after)
+{
+    noise_point("after.control.armed");
+    return pawl__entry_arm_tick(rt, &after->entry, clock_tick_of_deadline(&rt->clock, after->due_ns));
 }
 
 /* The entry's waker, on the firing thread. */
@@ -161,10 +203,117 @@ static void fire(void *target)
     struct pawl_runtime *rt = after->runtime;
     uint64_t generation = generation_of(after);
     noise_point("after.control.fired");
-    if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation))
+    for (;;) {
+        switch (life_of(after)) {
+        case AFTER_ARMED:
+            if (!move_on(after, AFTER_ARMED, AFTER_RUNNING, generation))
+                continue;
+            pawl__task_start(rt, after->task);
+            return;
+        case AFTER_FILING:
+            if (!move_on(after, AFTER_FILING, AFTER_RUNNING, generation))
+                continue;
+            return;
+        case AFTER_CANCELLING:
+            if (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
+                continue;
+            return;
+        default:
+            drop(rt, after);
+            return;
+        }
+    }
+}
+
+static void init_entry(struct after *after)
+{
+    entry_init_waker(&after->entry, (struct waker){.wake = fire, .target = after});
+}
+
+/* ---- calling back ---- */
+
+static void *call_back(void *arg);
+
+static int create_task(struct pawl_runtime *rt, struct after *after)
+{
+    return pawl__task_create(rt, current_worker_of(rt), NULL, call_back, after, &after->task);
+}
+
+/* Of an every for whose next call there is no task: no memory, or the limit of tasks. The present one is shielded, as
+ * that call is due whatever was cancelled. Returns its status. */
+static int await_due_here(struct pawl_runtime *rt, const struct after *after)
+{
+    enum { NAP_NS = 10000000 }; /* nobody wakes us for a cancel */
+    uint64_t now_ns;
+    pawl_shield_begin();
+    while (life_of(after) == AFTER_FILING && runtime_phase(rt) < PHASE_CANCELLING &&
+           (now_ns = clock_now_ns(&rt->clock)) < after->due_ns)
+        pawl_sleep_until(after->due_ns - now_ns > NAP_NS ? now_ns + NAP_NS : after->due_ns);
+    pawl_shield_end();
+    return runtime_phase(rt) < PHASE_CANCELLING ? 0 : -ESHUTDOWN;
+}
+
+/* Of an every that is FILING, on no wheel. true: it is RUNNING; else it was cancelled, and is gone. */
+static bool claim(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+{
+    if (move_on(after, AFTER_FILING, AFTER_RUNNING, generation))
+        return true;
+    drop(rt, after);
+    return false;
+}
+
+/* Of an every that is FILING. It may be gone when this returns. */
+static void file_again(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+{
+    if (!file(rt, after)) {
+        if (claim(rt, after, generation))
+            pawl__task_start(rt, after->task); /* the last call: the entry has not fired */
+        return;
+    }
+    noise_point("after.control.filed");
+    if (move_on(after, AFTER_FILING, AFTER_ARMED, generation))
+        return;
+    enum after_life life = life_of(after);
+    if (life == AFTER_CANCELLING || life == AFTER_FIRED)
+        take_off(rt, after, generation);
+    else
         pawl__task_start(rt, after->task);
-    else if (!move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
+}
+
+/* After a call with *status. true: the next one is to be made in this task, with *status. */
+static bool goes_on_here(struct pawl_runtime *rt, struct after *after, int *status)
+{
+    uint64_t generation = generation_of(after);
+    if (after->period_ns == 0 || *status != 0) {
+        retire(rt, after);
+        return false;
+    }
+    after->due_ns = clock_next_on_grid(after->due_ns, after->period_ns, clock_now_ns(&rt->clock));
+    after->task = NULL;
+    bool has_next = create_task(rt, after) == 0;
+    init_entry(after);
+    noise_point("after.control.returned");
+    if (!move_on(after, AFTER_RUNNING, AFTER_FILING, generation)) { /* it was cancelled meanwhile */
         drop(rt, after);
+        return false;
+    }
+    if (has_next) {
+        file_again(rt, after, generation);
+        return false;
+    }
+    *status = await_due_here(rt, after);
+    return claim(rt, after, generation);
+}
+
+static void *call_back(void *arg)
+{
+    struct after *after = arg;
+    struct pawl_runtime *rt = after->runtime;
+    int status = entry_cell(&after->entry) == CELL_FIRED ? 0 : -ESHUTDOWN;
+    do
+        after->fn(after->arg, status);
+    while (goes_on_here(rt, after, &status));
+    return NULL;
 }
 
 /* ---- the public calls ---- */
@@ -175,7 +324,7 @@ static int prepare(struct pawl_runtime *rt, pawl_callback_fn *fn, void *arg, str
     int error = take_record(rt, &after);
     if (error != 0)
         return error;
-    error = pawl__task_create(rt, current_worker_of(rt), NULL, call_back, after, &after->task);
+    error = create_task(rt, after);
     if (error != 0) {
         put_record(rt, after);
         return error;
@@ -183,7 +332,7 @@ static int prepare(struct pawl_runtime *rt, pawl_callback_fn *fn, void *arg, str
     after->runtime = rt;
     after->fn = fn;
     after->arg = arg;
-    entry_init_waker(&after->entry, (struct waker){.wake = fire, .target = after});
+    init_entry(after);
     *out = after;
     return 0;
 }
@@ -193,7 +342,8 @@ static uint64_t id_of(const struct after *after)
     return generation_of(after) << PLACE_BITS | (after->place - 1);
 }
 
-int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id)
+static int plan(struct pawl_runtime *rt, uint64_t delay_ns, uint64_t period_ns, pawl_callback_fn *fn, void *arg,
+                uint64_t *id)
 {
     int error = 0;
     struct after *after;
@@ -205,20 +355,30 @@ int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn,
         return -ESHUTDOWN;
     if ((error = prepare(rt, fn, arg, &after)) != 0)
         return error;
+    after->due_ns = pawl_saturating_add(clock_now_ns(&rt->clock), delay_ns);
+    after->period_ns = period_ns;
+    uint64_t generation = generation_of(after);
     if (id != NULL)
         *id = id_of(after);
-    uint64_t tick = clock_tick_of_deadline(&rt->clock, pawl_saturating_add(clock_now_ns(&rt->clock), delay_ns));
     /* release: ids are good from here on; the shard's lock orders it before the firing */
-    store_release_u64(&after->control, generation_of(after) << LIFE_BITS | AFTER_ARMED);
-    noise_point("after.control.armed");
-    if (pawl__entry_arm_tick(rt, &after->entry, tick))
+    store_release_u64(&after->control, generation << LIFE_BITS | AFTER_ARMED);
+    if (file(rt, after))
         return 0;
     /* The shard was closed meanwhile. The id was out already: a cancel may be at it, as it may when a timer fires. */
-    uint64_t generation = generation_of(after);
     if (move_on(after, AFTER_ARMED, AFTER_RUNNING, generation) ||
         !move_on(after, AFTER_CANCELLING, AFTER_FIRED, generation))
         drop(rt, after);
     return -ESHUTDOWN;
+}
+
+int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id)
+{
+    return plan(rt, delay_ns, 0, fn, arg, id);
+}
+
+int pawl_every(struct pawl_runtime *rt, uint64_t period_ns, pawl_callback_fn *fn, void *arg, uint64_t *id)
+{
+    return period_ns == 0 ? -EINVAL : plan(rt, period_ns, period_ns, fn, arg, id);
 }
 
 /* The record that has this id's place, or NULL. */
@@ -229,21 +389,103 @@ static struct after *find(struct after_table *table, uint64_t id)
     return chunk == NULL ? NULL : load_acquire_ptr(&chunk->records[place % AFTER_CHUNK]);
 }
 
+static int cancel(struct pawl_runtime *rt, struct after *after, uint64_t generation)
+{
+    /* edge after.control: acquire; who is told that it has ended sees what it did */
+    for (uint64_t control = load_acquire_u64(&after->control); control >> LIFE_BITS == generation;) {
+        enum after_life life = (enum after_life)(control & MASK(LIFE_BITS));
+        if (life == AFTER_STOPPING || life == AFTER_AWAITED)
+            return -EINPROGRESS;
+        if (life != AFTER_ARMED && life != AFTER_FILING && life != AFTER_RUNNING)
+            break;
+        uint64_t next = generation << LIFE_BITS | (life == AFTER_RUNNING ? AFTER_STOPPING : AFTER_CANCELLING);
+        if (!cas_acq_rel_acquire_u64(&after->control, &control, next))
+            continue;
+        noise_point("after.control.cancelling");
+        if (life == AFTER_ARMED)
+            take_off(rt, after, generation);
+        return life == AFTER_RUNNING ? -EINPROGRESS : 0;
+    }
+    return -ENOENT;
+}
+
 int pawl_cancel(struct pawl_runtime *rt, uint64_t id)
 {
     int error = 0;
     if ((rt = pawl__runtime_of(rt, &error)) == NULL)
         return error;
     struct after *after = find(&rt->afters, id);
-    if (after == NULL)
-        return -ENOENT;
+    return after == NULL ? -ENOENT : cancel(rt, after, id >> PLACE_BITS);
+}
+
+/* ---- waiting for the end ---- */
+
+/* false: it has ended. */
+static bool add_waiter(struct after *after, uint64_t generation, struct waiter *waiter)
+{
+    lock_acquire(&after->lock); /* edge after.control, steps of who waits */
+    bool added = move_on(after, AFTER_STOPPING, AFTER_AWAITED, generation) ||
+                 /* acquire: else it has ended, and all that it did is visible */
+                 load_acquire_u64(&after->control) == (generation << LIFE_BITS | AFTER_AWAITED);
+    if (added)
+        waiters_push(&after->waiters, waiter);
+    lock_release(&after->lock);
+    return added;
+}
+
+/* false: it has been taken off, its grant is on the way. */
+static bool remove_waiter(struct after *after, struct waiter *waiter)
+{
+    lock_acquire(&after->lock);
+    bool linked = list_linked(&waiter->link);
+    if (linked)
+        list_remove(&waiter->link);
+    lock_release(&after->lock);
+    return linked;
+}
+
+/* Of one that is to stop. */
+static int await_end(struct after *after, uint64_t generation, uint64_t deadline_ns)
+{
+    struct waiter waiter;
+    pawl__waiter_init(&waiter);
+    if (!add_waiter(after, generation, &waiter))
+        return 0;
+    int error = pawl__waiter_wait(&waiter, deadline_ns, true);
+    noise_point("waiter.granted.ended");
+    if (error == 0)
+        return 0;
+    if (remove_waiter(after, &waiter))
+        return pawl__cut_short(waiter.task, error);
+    return pawl__waiter_wait(&waiter, PAWL_NEVER, false);
+}
+
+/* Is the calling task the one that calls this back? */
+static bool is_within(const struct after *after, uint64_t generation)
+{
+    const struct pawl_task *task = current_task();
+    return task != NULL && task->fn == call_back && task->value == after && generation_of(after) == generation;
+}
+
+int pawl_cancel_wait_until(struct pawl_runtime *rt, uint64_t id, uint64_t deadline_ns)
+{
+    int error = 0;
     uint64_t generation = id >> PLACE_BITS;
-    if (!move_on(after, AFTER_ARMED, AFTER_CANCELLING, generation)) {
-        bool running = load_acquire_u64(&after->control) == (generation << LIFE_BITS | AFTER_RUNNING);
-        return running ? -EINPROGRESS : -ENOENT;
-    }
-    noise_point("after.control.cancelling");
-    if (pawl__entry_cancel(rt, &after->entry) || !move_on(after, AFTER_CANCELLING, AFTER_CANCELLED, generation))
-        drop(rt, after);
-    return 0;
+    if ((rt = pawl__runtime_of(rt, &error)) == NULL)
+        return error;
+    struct after *after = find(&rt->afters, id);
+    if (after != NULL && is_within(after, generation))
+        return -EDEADLK;
+    if ((error = pawl__await_allowed(rt)) != 0)
+        return error;
+    error = after == NULL ? -ENOENT : cancel(rt, after, generation);
+    if (error == -EINPROGRESS)
+        return await_end(after, generation, deadline_ns);
+    pawl__spend_budget();
+    return error;
+}
+
+int pawl_cancel_wait(struct pawl_runtime *rt, uint64_t id)
+{
+    return pawl_cancel_wait_until(rt, id, PAWL_NEVER);
 }

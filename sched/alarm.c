@@ -4,19 +4,12 @@
 #include "sched/join.h"
 #include "sched/timers.h"
 
-static void wake_sleeper(void *target)
-{
-    struct pawl_task *task = target;
-    pawl__task_wake(task);
-    pawl__task_unref(task);
-}
-
 void pawl__alarm_start(struct alarm *alarm, struct pawl_task *task, uint64_t deadline_ns)
 {
     alarm->deadline_ns = deadline_ns;
     if (deadline_ns == PAWL_NEVER)
         return;
-    entry_init_waker(&alarm->entry, (struct waker){.wake = wake_sleeper, .target = task});
+    entry_init_waker(&alarm->entry, (struct waker){.wake = pawl__task_wake_last, .target = task});
     task_ref(task);
     pawl__entry_arm(task->runtime, &alarm->entry, deadline_ns);
 }

@@ -64,6 +64,12 @@ void pawl__task_wake(struct pawl_task *task)
     wake(task, 0);
 }
 
+void pawl__task_wake_last(void *target)
+{
+    pawl__task_wake(target);
+    pawl__task_unref(target);
+}
+
 /* false: it has ended; a stackless task may have, with a wait pending, though it must not. */
 static bool ref_unless_ended(struct pawl_task *task)
 {

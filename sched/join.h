@@ -24,6 +24,9 @@ void *pawl__task_take_result(struct pawl_task *task);
 /* Wakes the task for no reason of its user's. The caller keeps it alive. */
 void pawl__task_wake(struct pawl_task *task);
 
+/* A waker's function: wakes the task that is its target, of which the waker held a reference. */
+void pawl__task_wake_last(void *target);
+
 /* Stores the outcome of its wait for a task that waits for just this, and wakes it: it may end, and the outcome with
  * it, as soon as that is stored. */
 void pawl__task_grant(struct pawl_task *task, PAWL_ATOMIC(uint32_t) *outcome, uint32_t value);

@@ -4,16 +4,35 @@
 
 #include "base/noise.h"
 #include "base/rcu.h"
+#include "sched/join.h"
+#include "sched/poll.h"
 #include "sched/registry.h"
 #include "sched/spawn.h"
 
-static struct timer_entry *entry_of(const struct pawl_timer *timer)
+/* What lies inside a struct pawl_timer. */
+struct timer {
+    struct timer_entry entry;
+    PAWL_ATOMIC(uint64_t) slack_ns; /* A */
+};
+
+_Static_assert(sizeof(struct timer) <= sizeof(struct pawl_timer), "it fits into the public one");
+_Static_assert(_Alignof(struct timer) <= _Alignof(struct pawl_timer), "and is aligned in it");
+
+static struct timer *timer_of(const struct pawl_timer *timer)
 {
-    return (struct timer_entry *)(uintptr_t)timer;
+    return (struct timer *)(uintptr_t)timer;
 }
 
-_Static_assert(sizeof(struct timer_entry) <= sizeof(struct pawl_timer), "an entry fits into a timer");
-_Static_assert(_Alignof(struct timer_entry) <= _Alignof(struct pawl_timer), "and is aligned in it");
+static struct timer_entry *entry_of(const struct pawl_timer *timer)
+{
+    return &timer_of(timer)->entry;
+}
+
+static uint64_t tick_of(const struct clock *clock, const struct timer_entry *entry, uint64_t deadline_ns)
+{
+    const struct timer *timer = PAWL_CONTAINER_OF(entry, struct timer, entry);
+    return clock_tick_within(clock, deadline_ns, load_relaxed_u64(&timer->slack_ns)); /* relaxed: a number */
+}
 
 /* The shard that the calling thread arms into. */
 static struct shard *shard_of_caller(struct pawl_runtime *rt)
@@ -152,8 +171,10 @@ static inline struct shard *near_home(const struct timer_entry *entry)
 
 void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg)
 {
-    if (timer != NULL)
-        entry_init_callback(entry_of(timer), fn, arg);
+    if (timer == NULL)
+        return;
+    entry_init_callback(entry_of(timer), fn, arg);
+    store_relaxed_u64(&timer_of(timer)->slack_ns, 0); /* relaxed: not shared yet */
 }
 
 /* Takes the entry away from its home, if that is not `to`, which then adopts it. SHARD_ALREADY: its callback runs at
@@ -202,7 +223,7 @@ static __attribute__((noinline)) int arm_anywhere(struct pawl_runtime *rt, struc
         return error;
     if (!runtime_accepts(rt, pawl_current() == rt))
         return -ESHUTDOWN;
-    uint64_t tick = clock_tick_of_deadline(&rt->clock, deadline_ns);
+    uint64_t tick = tick_of(&rt->clock, entry_of(timer), deadline_ns);
     enum shard_answer answer;
     do
         answer = arm_once(rt, entry, tick);
@@ -242,7 +263,7 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
 
 static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry, uint64_t deadline_ns)
 {
-    uint64_t tick = clock_tick_of_deadline(shard->clock, deadline_ns);
+    uint64_t tick = tick_of(shard->clock, entry, deadline_ns);
     switch (entry_extend(entry, tick)) {
     case ENTRY_EXTENDED:
         fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter */
@@ -322,6 +343,62 @@ enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer)
     if (visit_home(entry, fires_at, 0) == 0)
         return PAWL_TIMER_FIRING;
     return cell == CELL_SHUTDOWN ? PAWL_TIMER_SHUTDOWN : PAWL_TIMER_FIRED;
+}
+
+int pawl_timer_set_slack(struct pawl_timer *timer, uint64_t slack_ns)
+{
+    if (timer == NULL)
+        return -EINVAL;
+    if (cell_pending(entry_cell(entry_of(timer))))
+        return -EBUSY;
+    store_relaxed_u64(&timer_of(timer)->slack_ns, slack_ns); /* relaxed: a number */
+    return 0;
+}
+
+static int status_of_cell(uint64_t cell)
+{
+    return cell == CELL_FIRED ? 0 : cell == CELL_CANCELLED ? -ECANCELED : cell == CELL_SHUTDOWN ? -ESHUTDOWN : -EINVAL;
+}
+
+static enum shard_answer poll_at(struct shard *shard, struct timer_entry *entry, uint64_t waker)
+{
+    return pawl__shard_poll(shard, entry, (struct waker *)(uintptr_t)waker);
+}
+
+/* 0: the task will be woken when it no longer pends. */
+static int leave_waker(struct timer_entry *entry, struct pawl_task *task)
+{
+    struct waker waker = {.wake = pawl__task_wake_last, .target = task};
+    task_ref(task);
+    int error = visit_home(entry, poll_at, (uintptr_t)&waker);
+    if (waker.target != NULL)
+        pawl__task_unref(waker.target); /* of who polled it before; or, as it does not pend, our own */
+    return error;
+}
+
+enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx, int *status)
+{
+    *status = -EINVAL;
+    if (timer == NULL || cx == NULL || cx->task != current_task())
+        return PAWL_READY;
+    for (;;) {
+        uint64_t cell = entry_cell(entry_of(timer));
+        noise_point("timer.cell.looked");
+        *status = cell_pending(cell) ? leave_waker(entry_of(timer), cx->task) : status_of_cell(cell);
+        if (!cell_pending(cell))
+            return PAWL_READY;
+        if (*status != -EALREADY) /* else it has just ended: look again */
+            return *status == 0 ? PAWL_PENDING : PAWL_READY;
+    }
+}
+
+uint64_t pawl_now_cached(const struct pawl_runtime *rt)
+{
+    struct current *current = pawl__current();
+    struct worker *worker = current == NULL ? NULL : current->worker;
+    if (worker == NULL || (rt != NULL && rt != current->runtime) || current->runtime->clock.now_ns != NULL)
+        return pawl_now(rt);
+    return worker->clock_read_ns;
 }
 
 uint64_t pawl_now(const struct pawl_runtime *rt)

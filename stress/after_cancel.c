@@ -1,7 +1,9 @@
-/* Functions called after a delay, and cancelled by id from many threads and tasks, with ids that are long stale.
+/* Functions called after a delay or every so often, and cancelled by id from many threads and tasks, with ids that are
+ * long stale.
  *
  * Each request has an entry in a ledger. Conserved: it is called once, or one cancellation of it returned 0, and not
- * both; an id that has ended is never another's. */
+ * both; an id that has ended is never another's. What is called every so often is never called twice at once, nor when
+ * it has been cancelled, but for the call that was going on; the shutdown calls it a last time, unless it was. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,12 +15,14 @@
 #define REQUESTS_MAX 400000
 #define FAR_MAX 1000
 #define TICKETS 256
+#define EVERIES 64
 
-enum { ASKED, CALLED, SHUT, CANCELLED, IN_PROGRESS, UNKNOWN, NEAR, NEAR_ENDED, COUNTERS };
+enum { ASKED, CALLED, SHUT, CANCELLED, IN_PROGRESS, UNKNOWN, NEAR, NEAR_ENDED, EVERY_CALLS, WAITS, COUNTERS };
 static const char *const counters[COUNTERS + 1] = {
     [ASKED] = "asked",         [CALLED] = "called",           [SHUT] = "shut",
     [CANCELLED] = "cancelled", [IN_PROGRESS] = "in_progress", [UNKNOWN] = "unknown",
-    [NEAR] = "near",           [NEAR_ENDED] = "near_ended",
+    [NEAR] = "near",           [NEAR_ENDED] = "near_ended",   [EVERY_CALLS] = "every_calls",
+    [WAITS] = "waits",
 };
 
 enum fate { FATE_NONE, FATE_CALLED, FATE_RETURNED, FATE_CANCELLED };
@@ -28,6 +32,19 @@ struct ticket {
     uint64_t id;
     struct request *request;
     uint64_t index;
+};
+
+/* What is called every so often; in place for the round. */
+struct every {
+    struct scene *scene;
+    struct random random; /* the calls': they do not overlap */
+    uint64_t id;
+    uint64_t not_before_ns;
+    uint64_t written; /* plain, by the calls */
+    _Atomic bool running;
+    _Atomic bool stopped; /* a cancellation has said: no call but the present one */
+    _Atomic bool over;    /* it has said: no call any more */
+    _Atomic uint32_t calls_after_stop, last_calls;
 };
 
 struct scene {
@@ -40,6 +57,7 @@ struct scene {
     pthread_mutex_t lock;
     struct ticket tickets[TICKETS]; /* L(lock) */
     _Atomic uint8_t fates[REQUESTS_MAX];
+    struct every everies[EVERIES];
     uint64_t ids[REQUESTS_MAX]; /* plain: pawl_after stores them before the function can be called */
 };
 
@@ -104,6 +122,97 @@ static void call_request(void *arg, int status)
         count(NEAR_ENDED);
     free(request);
     set_fate(scene, index, FATE_CALLED, FATE_RETURNED);
+}
+
+/* ---- what is called every so often ---- */
+
+static void try_to_stop(struct every *every)
+{
+    if (random_once_in(&every->random, 16))
+        CHECK(pawl_cancel_wait(NULL, every->id) == -EDEADLK, "a function could wait for its own end");
+    if (!random_once_in(&every->random, 200))
+        return;
+    CHECK(pawl_cancel(NULL, every->id) == -EINPROGRESS, "cancelling what is being called did not say so");
+    atomic_store(&every->stopped, true);
+}
+
+static void call_every(void *arg, int status)
+{
+    struct every *every = arg;
+    struct scene *scene = every->scene;
+    CHECK(!atomic_exchange(&every->running, true), "a function is called twice at once");
+    CHECK(!atomic_load(&every->over), "a function was called after its cancellation");
+    CHECK(atomic_load(&every->last_calls) == 0, "a function was called after its last call");
+    if (atomic_load(&every->stopped))
+        CHECK(atomic_fetch_add(&every->calls_after_stop, 1) == 0, "a function was called again after a cancellation");
+    CHECK(status == 0 || (status == -ESHUTDOWN && atomic_load(&scene->closing)), "a function got status %d", status);
+    CHECK(status != 0 || pawl_now(NULL) >= every->not_before_ns, "a function was called early");
+    atomic_fetch_add(&every->last_calls, status != 0);
+    every->written++;
+    if (every->written > 1) /* by then its id has been stored for whoever looks */
+        try_to_stop(every);
+    if (random_once_in(&every->random, 4))
+        pawl_sleep(PAWL_US(random_below(&every->random, 500)));
+    pawl_noise_point(__func__);
+    every->written++;
+    count(EVERY_CALLS);
+    atomic_store(&every->running, false);
+}
+
+static void start_everies(struct scene *scene, struct random *r)
+{
+    for (int i = 0; i < EVERIES; i++) {
+        struct every *every = &scene->everies[i];
+        uint64_t period_ns = random_once_in(r, 32) ? 1 + random_below(r, 1000) : PAWL_US(100 + random_below(r, 20000));
+        every->scene = scene;
+        every->random = random_seeded(scene->round->seed, 2000 + (uint64_t)i);
+        every->not_before_ns = pawl_now(scene->rt) + period_ns;
+        CHECK(pawl_every(scene->rt, period_ns, call_every, every, &every->id) == 0, "pawl_every did not return 0");
+    }
+}
+
+static void wait_for_every(struct pawl_runtime *rt, struct every *every, struct random *r)
+{
+    uint64_t deadline_ns = random_once_in(r, 2) ? PAWL_NEVER : pawl_now(NULL) + PAWL_US(random_below(r, 300));
+    int result = pawl_cancel_wait_until(rt, every->id, deadline_ns);
+    count(WAITS);
+    if (result == -ETIMEDOUT) {
+        atomic_store(&every->stopped, true);
+        return;
+    }
+    CHECK(result == 0 || result == -ENOENT, "pawl_cancel_wait_until returned %d", result);
+    if (result != 0)
+        return;
+    CHECK(!atomic_load(&every->running), "a function runs whose end was awaited");
+    CHECK(every->written % 2 == 0, "the end that was awaited is not visible");
+    atomic_store(&every->over, true);
+}
+
+static void stop_some(struct scene *scene, struct pawl_runtime *rt, struct random *r)
+{
+    struct every *every = &scene->everies[random_below(r, EVERIES)];
+    if (random_once_in(r, 2)) {
+        wait_for_every(rt, every, r);
+        return;
+    }
+    int result = pawl_cancel(rt, every->id);
+    CHECK(result == 0 || result == -EINPROGRESS || result == -ENOENT, "pawl_cancel returned %d", result);
+    if (result == 0)
+        atomic_store(&every->over, true);
+    else if (result == -EINPROGRESS)
+        atomic_store(&every->stopped, true);
+}
+
+static void check_everies(struct scene *scene)
+{
+    for (int i = 0; i < EVERIES; i++) {
+        struct every *every = &scene->everies[i];
+        bool cancelled = atomic_load(&every->stopped) || atomic_load(&every->over);
+        uint32_t last_calls = atomic_load(&every->last_calls);
+        /* a cancellation may have met the last call itself */
+        CHECK(cancelled ? last_calls <= 1 : last_calls == 1, "%" PRIu32 " last calls", last_calls);
+        CHECK(pawl_cancel_wait(scene->rt, every->id) == -ENOENT, "after the shutdown an id is known");
+    }
 }
 
 /* ---- asking and cancelling ---- */
@@ -217,6 +326,8 @@ static void *act(void *arg)
         } else {
             cancel_some(a);
         }
+        if (random_once_in(&a->random, 1000))
+            stop_some(a->scene, a->rt, &a->random);
         if (a->rt == NULL && random_once_in(&a->random, 8))
             CHECK(pawl_yield() == 0, "pawl_yield did not return 0");
         else
@@ -278,12 +389,14 @@ static void run(const struct round *round)
           "pawl_after did not return 0");
     pthread_mutex_init(&scene->lock, NULL);
 
+    start_everies(scene, &r);
     act_all(scene);
     stress_wait_equal(NEAR, NEAR_ENDED, "waiting for functions that are due");
     atomic_store(&scene->closing, true);
     stress_phase("shutting down");
     stress_runtime_shutdown(scene->rt, PAWL_MS(random_below(&r, 3)));
     check_ended(scene);
+    check_everies(scene);
     stress_runtime_destroy(scene->rt);
 
     if (random_once_in(&r, 2))
@@ -296,7 +409,7 @@ static void run(const struct round *round)
 
 const struct scenario stress_after_cancel = {
     .name = "after_cancel",
-    .about = "pawl_after and pawl_cancel by id from threads and tasks; stale ids",
+    .about = "pawl_after, pawl_every and pawl_cancel(_wait) by id from threads and tasks; stale ids",
     .run = run,
     .counters = counters,
     .round_ns = PAWL_SEC(1),

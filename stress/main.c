@@ -24,6 +24,7 @@ static const struct scenario *const scenarios[] = {
     &stress_fd_exhaustion,
     &stress_timeouts,
     &stress_poll_storm,
+    &stress_timer_poll,
     &stress_sync_permits,
     &stress_sync_channels,
     &stress_sync_fan,

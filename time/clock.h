@@ -66,10 +66,30 @@ static inline uint64_t clock_tick_of_deadline(const struct clock *clock, uint64_
     return tick > TICK_LAST ? TICK_LAST : tick;
 }
 
+/* As that, or a later one that is reached by slack_ns after the deadline: the roundest there is in between, so that
+ * those who can wait meet at the same ticks. */
+static inline uint64_t clock_tick_within(const struct clock *clock, uint64_t deadline_ns, uint64_t slack_ns)
+{
+    uint64_t first = clock_tick_of_deadline(clock, deadline_ns);
+    uint64_t last = clock_tick_at(clock, pawl_saturating_add(deadline_ns, slack_ns));
+    if (PAWL_LIKELY(slack_ns == 0) || first == TICK_NEVER || last <= first || first == 0)
+        return first;
+    /* the highest bit in which the last one differs from the one before the first: all below it can be zero */
+    unsigned bit = 63 - (unsigned)__builtin_clzll((first - 1) ^ last);
+    return last >> bit << bit;
+}
+
 /* When a tick is reached; PAWL_NEVER for TICK_NEVER, and for what lies beyond the end of time. */
 static inline uint64_t clock_instant_of_tick(const struct clock *clock, uint64_t tick)
 {
     return tick > clock_whole_ticks(clock, UINT64_MAX) ? PAWL_NEVER : tick * clock->tick_ns;
+}
+
+/* The first instant after now_ns of those that are whole periods later than due_ns. */
+static inline uint64_t clock_next_on_grid(uint64_t due_ns, uint64_t period_ns, uint64_t now_ns)
+{
+    uint64_t late_ns = now_ns > due_ns ? now_ns - due_ns : 0;
+    return pawl_saturating_add(due_ns + late_ns / period_ns * period_ns, period_ns);
 }
 
 /* Wheel levels with which this tick reaches at least two years. */

@@ -22,7 +22,11 @@
  * Registration is lazy: an entry belongs to no shard until it is armed, and an unarmed one costs nothing to drop.
  *
  * Waker or callback: with a callback the entry is touched before it only; a waker is copied out under the shard's
- * lock and woken after it, so the entry may be gone by then, and the waker must own what it points to. */
+ * lock and woken after it, so the entry may be gone by then, and the waker must own what it points to.
+ *
+ * Polled: who polls a pending entry leaves a waker there, under the shard's lock, in place of the one before. Whatever
+ * ends the pending, which it does under that lock, takes it out and wakes it after: so there is one only while the
+ * entry pends, it is woken once or given back, and neither the entry nor who polls is touched after that. */
 #ifndef PAWL_TIME_ENTRY_H
 #define PAWL_TIME_ENTRY_H
 
@@ -48,7 +52,8 @@ struct timer_entry {
     PAWL_ATOMIC(uint64_t) home;    /* A id of its shard, 0: none yet, or it has left; written L */
     pawl_timer_fn *callback;       /* C NULL: a waker */
     void *arg;                     /* C */
-    struct waker waker;            /* C wake may be NULL */
+    struct waker waker;            /* C wake may be NULL; L if polled */
+    bool polled;                   /* L it has been: the waker is woken by a cancel, too */
 };
 
 static inline void entry_init_callback(struct timer_entry *entry, pawl_timer_fn *fn, void *arg)

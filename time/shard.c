@@ -131,13 +131,31 @@ enum shard_answer pawl__shard_reset(struct shard *shard, struct timer_entry *ent
     return answer;
 }
 
-static enum shard_answer cancel_locked(struct shard *shard, struct timer_entry *entry)
+/* What is to be woken, after the lock, when a polled entry no longer pends. */
+static struct waker take_poller_locked(struct timer_entry *entry)
+{
+    struct waker poller = {NULL, NULL};
+    if (PAWL_UNLIKELY(entry->polled)) {
+        poller = entry->waker;
+        entry->waker = (struct waker){NULL, NULL};
+    }
+    return poller;
+}
+
+static void wake_poller(const struct waker *poller)
+{
+    if (PAWL_UNLIKELY(poller->wake != NULL))
+        poller->wake(poller->target);
+}
+
+static enum shard_answer cancel_locked(struct shard *shard, struct timer_entry *entry, struct waker *poller)
 {
     if (!is_home_locked(shard, entry))
         return SHARD_NOT_HOME;
     if (!is_pending_locked(entry))
         return SHARD_ALREADY;
     pawl__wheel_remove(&shard->wheel, &entry->wheel);
+    *poller = take_poller_locked(entry);
     /* edge timer.cell: release end. A store will do: a reset's compare-and-swap before it is overwritten, one after it
      * finds the timer no longer pending */
     store_release_u64(&entry->cell, CELL_CANCELLED);
@@ -147,9 +165,11 @@ static enum shard_answer cancel_locked(struct shard *shard, struct timer_entry *
 
 enum shard_answer pawl__shard_cancel(struct shard *shard, struct timer_entry *entry)
 {
+    struct waker poller = {NULL, NULL};
     lock_acquire(&shard->lock);
-    enum shard_answer answer = cancel_locked(shard, entry);
+    enum shard_answer answer = cancel_locked(shard, entry, &poller);
     lock_release(&shard->lock);
+    wake_poller(&poller);
     return answer;
 }
 
@@ -169,14 +189,34 @@ static void await_callback_locked(struct shard *shard)
 enum shard_answer pawl__shard_cancel_sync(struct shard *shard, struct timer_entry *entry, bool in_callback)
 {
     enum shard_answer answer;
+    struct waker poller = {NULL, NULL};
     lock_acquire(&shard->lock);
     bool runs = is_home_locked(shard, entry) && shard->running == entry;
     if (runs && in_callback) {
         answer = SHARD_DEADLOCK;
     } else {
-        answer = cancel_locked(shard, entry);
+        answer = cancel_locked(shard, entry, &poller);
         if (runs)
             await_callback_locked(shard);
+    }
+    lock_release(&shard->lock);
+    wake_poller(&poller);
+    return answer;
+}
+
+enum shard_answer pawl__shard_poll(struct shard *shard, struct timer_entry *entry, struct waker *waker)
+{
+    enum shard_answer answer = SHARD_DONE;
+    lock_acquire(&shard->lock);
+    if (!is_home_locked(shard, entry)) {
+        answer = SHARD_NOT_HOME;
+    } else if (!is_pending_locked(entry)) {
+        answer = SHARD_ALREADY;
+    } else {
+        struct waker former = entry->waker;
+        entry->waker = *waker;
+        entry->polled = true;
+        *waker = former;
     }
     lock_release(&shard->lock);
     return answer;
@@ -234,15 +274,17 @@ static void fire_locked(struct shard *shard, struct timer_entry *entry, const st
     struct waker waker = entry->waker;
     bool has_callback = entry->callback != NULL;
     pawl__wheel_remove(&shard->wheel, &entry->wheel);
+    take_poller_locked(entry);
     if (!entry_mark_fired(entry, turn->now_tick, turn->outcome, &when)) {
+        entry->waker = waker;
         pawl__wheel_insert(&shard->wheel, &entry->wheel, when);
         return;
     }
     counter_add(&shard->fired, 1);
+    if (waker.wake != NULL)
+        batch->wakers[batch->count++] = waker;
     if (has_callback)
         run_callback_unlocked(shard, entry, turn->outcome == CELL_SHUTDOWN ? -ESHUTDOWN : 0);
-    else if (waker.wake != NULL)
-        batch->wakers[batch->count++] = waker;
 }
 
 static void fire_due_locked(struct shard *shard, const struct turn *turn, struct waker_batch *batch)

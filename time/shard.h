@@ -76,6 +76,10 @@ enum shard_answer pawl__shard_cancel(struct shard *shard, struct timer_entry *en
 /* As cancel, then waits while the entry's callback runs; in_callback: the caller is a timer callback itself. */
 enum shard_answer pawl__shard_cancel_sync(struct shard *shard, struct timer_entry *entry, bool in_callback);
 
+/* Has a pending entry wake *waker however its pending ends, in place of what it was to wake until now: that is then in
+ * *waker, and the caller's. SHARD_ALREADY: it does not pend. Of entries that have no waker of their own. */
+enum shard_answer pawl__shard_poll(struct shard *shard, struct timer_entry *entry, struct waker *waker);
+
 /* Does the entry's callback run now? No, if it is not at home here. */
 bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry);
 

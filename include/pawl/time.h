@@ -1,17 +1,24 @@
-/* Sleeps, deadlines around any call, timers in the caller's memory, and timers by id.
+/* Sleeps, intervals, deadlines around any call, timers in the caller's memory, and timers by id.
  *
- * A timer never fires early, and late by at most a tick and the operating system's wake-up on an idle machine. It has
- * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
+ * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle
+ * machine. It has exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never
+ * overlap.
  * Instants are those of pawl_now, on CLOCK_MONOTONIC. rt NULL: the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TIME_H
 #define PAWL_TIME_H
 
 #include <pawl/base.h>
+#include <pawl/poll.h>
 
 PAWL_BEGIN_DECLS
 
 /* A precise reading of the runtime's clock; rt NULL outside a runtime: CLOCK_MONOTONIC. */
 PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
+
+/* What the calling worker read last, at the cost of a load: not later than now, and mostly no more than 100 us before
+ * the present run of the task, or round of timers, began. A task that goes on on another worker may see it go back.
+ * Outside a worker of rt, and on a clock other than CLOCK_MONOTONIC, a precise reading. */
+PAWL_API uint64_t pawl_now_cached(const struct pawl_runtime *rt);
 
 /* Suspends for duration_ns, or until deadline_ns. */
 PAWL_API int pawl_sleep(uint64_t duration_ns);
@@ -48,7 +55,7 @@ enum pawl_timer_state {
  * suspend: suspending calls return -EDEADLK. */
 typedef void pawl_timer_fn(struct pawl_timer *timer, void *arg, int status);
 
-/* fn may be NULL: then only the state tells. */
+/* fn may be NULL: then only the state tells, and pawl_timer_poll. */
 PAWL_API void pawl_timer_init(struct pawl_timer *timer, pawl_timer_fn *fn, void *arg);
 
 /* Arms for an instant; one that has passed fires on the next turn. PAWL_NEVER pends until cancel or shutdown.
@@ -66,6 +73,19 @@ PAWL_API int pawl_timer_cancel(struct pawl_timer *timer);
  * firing (and has ended) or not armed; -EDEADLK: from a timer callback while the target's runs. */
 PAWL_API int pawl_timer_cancel_sync(struct pawl_timer *timer);
 
+/* Lets the timer fire as much as slack_ns after its deadline (never before), to share a wake-up with others: it goes by
+ * the roundest tick in between, so that timers with slack meet. For all later arms and resets; init sets it to 0.
+ * -EBUSY: pending. */
+PAWL_API int pawl_timer_set_slack(struct pawl_timer *timer, uint64_t slack_ns);
+
+/* For stackless tasks (poll.h), from their poll function. PAWL_PENDING while the timer pends: the task is woken when it
+ * no longer does. Else PAWL_READY, and *status is 0: it has fired; -ECANCELED; -ESHUTDOWN; -EINVAL: it was never armed.
+ * Then, or after a pawl_timer_cancel that returned 0, its memory may go. Of several tasks that poll it the last one is
+ * woken. Also in the last poll of a task that is cancelled a timer that pends is PAWL_PENDING: who wants it to go
+ * cancels it. Meant for timers without fn; the fn of others may still run when the task is woken.
+ * *status is -EINVAL also if timer or cx is NULL, or cx not that of the present poll. */
+PAWL_API enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx, int *status);
+
 /* PAWL_TIMER_IDLE for NULL. */
 PAWL_API enum pawl_timer_state pawl_timer_state(const struct pawl_timer *timer);
 
@@ -77,9 +97,44 @@ typedef void pawl_callback_fn(void *arg, int status);
  * pawl_spawn. */
 PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
 
-/* 0: fn will not be called, arg is the caller's. -EINPROGRESS: it is being called. -ENOENT: it has ended, or there
- * never was such an id here. */
+/* Calls fn after each period_ns, first after one of them, each time as a task of its own; -EINVAL for 0. Never twice at
+ * once: a call that is due while fn still runs, or that comes too late, is skipped, and the next one is in phase again
+ * with the first. When the runtime cancels everything there is one last call, with -ESHUTDOWN. All memory is taken
+ * here; if there is none left to take for the next call's task, the task that has just called goes on with it. */
+PAWL_API int pawl_every(struct pawl_runtime *rt, uint64_t period_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
+
+/* 0: fn will not be called (again), arg is the caller's. -EINPROGRESS: it is being called, and will not be again. That
+ * is also the answer from fn itself. -ENOENT: it has ended, or there never was such an id here. */
 PAWL_API int pawl_cancel(struct pawl_runtime *rt, uint64_t id);
+
+/* As cancel, and suspends while fn runs. 0: fn neither pends nor runs. -EDEADLK: from fn itself, which goes on as if
+ * nothing had been asked; and from a timer callback or a poll. Who is cut short has cancelled all the same, and may
+ * call again to wait. */
+PAWL_API int pawl_cancel_wait(struct pawl_runtime *rt, uint64_t id);
+PAWL_API int pawl_cancel_wait_until(struct pawl_runtime *rt, uint64_t id, uint64_t deadline_ns);
+
+/* What becomes of ticks that are missed because the one before was late. A late one is delivered in any case. */
+enum pawl_missed_tick {
+    PAWL_MISSED_BURST, /* all come, at once, until none is missing */
+    PAWL_MISSED_DELAY, /* the next is due one period after the late one came */
+    PAWL_MISSED_SKIP   /* the next is due at the first point after now that is in phase with the first */
+};
+
+/* In the caller's memory, for one task or thread at a time; costs nothing while nobody waits. */
+struct pawl_interval {
+    uint64_t pawl_private[8];
+};
+
+/* The first tick is due at the instant first_ns, each other one period_ns after the one before. Of a task it is on the
+ * runtime's clock, of a plain thread on CLOCK_MONOTONIC. */
+PAWL_API void pawl_interval_init(struct pawl_interval *iv, uint64_t first_ns, uint64_t period_ns,
+                                 enum pawl_missed_tick policy);
+
+/* Suspends until the next tick. *scheduled_ns, unless NULL, is when it was due. A tick that is due is delivered even
+ * past the deadline; one that was not, since the call was cut short or the deadline came first, is not lost: the next
+ * call is about the same one. -EINVAL: period 0, or no such policy. */
+PAWL_API int pawl_interval_tick(struct pawl_interval *iv, uint64_t *scheduled_ns);
+PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *scheduled_ns, uint64_t deadline_ns);
 
 PAWL_END_DECLS
 

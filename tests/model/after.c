@@ -217,6 +217,28 @@ static void stale_after_cancel(void)
     check_second();
 }
 
+/* As who comes second frees the record, the first one's last look at it must be over. */
+static void cancel_then_arm(void *unused)
+{
+    (void)unused;
+    answer[0] = cancel(0);
+    MODEL_ASSERT(arm(1) == 0);
+}
+
+static void reused_by_canceller(void)
+{
+    set_up();
+    MODEL_ASSERT(arm(0) == 0);
+    unsigned t = model_spawn(fire_all, NULL), u = model_spawn(cancel_then_arm, NULL);
+    model_join(t);
+    model_join(u);
+    MODEL_ASSERT(calls[0] == (answer[0] != 0));
+    MODEL_ASSERT(calls[1] == 1 || cancel(1) == 0);
+    model_outcome("first: called %u, %s; record %s", calls[0], name_of(answer[0]),
+                  place_of(id[0]) == place_of(id[1]) ? "reused" : "not reused");
+    tear_down();
+}
+
 static void fire_and_arm(void *unused)
 {
     struct worker *worker = be_worker(0);
@@ -404,6 +426,7 @@ SCENARIO(stale_after_cancel, "the record of a cancelled timer is used again whil
 SCENARIO(stale_after_firing, "the record of a fired timer is used again while its id is cancelled",
          ONLY("first: called 0, 0; record reused", "first: called 0, 0; record not reused",
               "first: called 1, EINPROGRESS; record reused", "first: called 1, ENOENT; record reused"))
+SCENARIO(reused_by_canceller, "the same by who cancels as it fires", .outcomes = NULL)
 SCENARIO(from_two_threads, "two plain threads arm at once", .outcomes = NULL)
 SCENARIO(arm_against_firing, "a timer is armed while its shard is turned",
          ONLY("called 0 at once", "called 1 at once"))
@@ -421,7 +444,7 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &cancel_against_firing_, &cancel_against_shutdown_, &two_cancels_, &two_cancels_against_firing_,
-        &stale_after_cancel_, &stale_after_firing_, &from_two_threads_, &arm_against_firing_, &arm_against_shutdown_,
+        &stale_after_cancel_, &stale_after_firing_, &reused_by_canceller_, &from_two_threads_, &arm_against_firing_, &arm_against_shutdown_,
         &guessed_id_, &guessed_id_against_shutdown_, &guessed_id_of_new_record_,
         &guessed_id_of_new_memory_, NULL};
     return model_main(argc, argv, scenarios);

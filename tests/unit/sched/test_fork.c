@@ -119,7 +119,9 @@ static void call_the_parents_runtime(void)
     CLAIM(pawl_runtime_destroy(parent.rt) == -EPERM);
     CLAIM(pawl_runtime_wait_idle(parent.rt, in_ns(PAWL_MS(10))) == -EPERM);
     CLAIM(pawl_after(parent.rt, 0, on_due, NULL, &id) == -EPERM);
+    CLAIM(pawl_every(parent.rt, 1, on_due, NULL, &id) == -EPERM);
     CLAIM(pawl_cancel(parent.rt, parent.id) == -EPERM);
+    CLAIM(pawl_cancel_wait(parent.rt, parent.id) == -EPERM);
     CLAIM(pawl_runtime_workers(parent.rt) == -EPERM);
     CLAIM(pawl_metrics_total(parent.rt, &metrics, sizeof metrics) == -EPERM);
     CLAIM(pawl_metrics_worker(parent.rt, 0, &metrics, sizeof metrics) == -EPERM);

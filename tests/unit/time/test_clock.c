@@ -43,6 +43,52 @@ Test(clock, reaches_a_deadlines_tick_at_the_deadline_or_less_than_a_tick_later)
     }
 }
 
+static unsigned zeros_below(uint64_t tick)
+{
+    return tick == 0 ? 64 : (unsigned)__builtin_ctzll(tick);
+}
+
+Test(clock, takes_the_roundest_tick_within_the_slack)
+{
+    for (size_t t = 0; t < COUNT_OF(tick_lengths); t++) {
+        const struct clock clock = clock_with(tick_lengths[t]);
+        uint64_t random = 1;
+        for (int i = 0; i < 5000; i++, random = random * 6364136223846793005u + 1442695040888963407u) {
+            uint64_t deadline_ns = random >> 8, slack_ns = (random >> 40) % (100 * clock.tick_ns);
+            uint64_t first = clock_tick_of_deadline(&clock, deadline_ns), last = first;
+            uint64_t tick = clock_tick_within(&clock, deadline_ns, slack_ns), roundest = first;
+            for (; clock_instant_of_tick(&clock, last) <= deadline_ns + slack_ns; last++)
+                if (zeros_below(last) >= zeros_below(roundest))
+                    roundest = last;
+            cr_assert_eq(tick, roundest);
+        }
+    }
+}
+
+Test(clock, has_no_slack_where_there_is_none)
+{
+    const struct clock clock = clock_with(1000);
+    cr_assert_eq(clock_tick_within(&clock, 0, 0), 0);
+    cr_assert_eq(clock_tick_within(&clock, 0, PAWL_NEVER), 0);
+    cr_assert_eq(clock_tick_within(&clock, 1001, 0), 2);
+    cr_assert_eq(clock_tick_within(&clock, 1001, 998), 2); /* no tick is reached so soon */
+    cr_assert_eq(clock_tick_within(&clock, PAWL_NEVER, PAWL_SEC(1)), TICK_NEVER);
+    cr_assert_neq(clock_tick_within(&clock, 1, PAWL_NEVER), TICK_NEVER);
+}
+
+Test(clock, goes_on_in_phase)
+{
+    cr_assert_eq(clock_next_on_grid(100, 10, 0), 110); /* a clock that went back */
+    cr_assert_eq(clock_next_on_grid(100, 10, 100), 110);
+    cr_assert_eq(clock_next_on_grid(100, 10, 109), 110);
+    cr_assert_eq(clock_next_on_grid(100, 10, 110), 120);
+    cr_assert_eq(clock_next_on_grid(100, 10, 1234567), 1234570);
+    cr_assert_eq(clock_next_on_grid(0, 1, PAWL_NEVER), PAWL_NEVER);
+    cr_assert_eq(clock_next_on_grid(100, PAWL_NEVER, 100), PAWL_NEVER);
+    cr_assert_eq(clock_next_on_grid(1, UINT64_C(1) << 63, PAWL_NEVER - 1), PAWL_NEVER);
+    cr_assert_eq(clock_next_on_grid(PAWL_NEVER, 1, 0), PAWL_NEVER);
+}
+
 Test(clock, has_no_tick_for_never)
 {
     for (size_t t = 0; t < COUNT_OF(tick_lengths); t++) {
