@@ -420,7 +420,7 @@ static void finish(void)
 
 Test(shard_walk, agrees_with_a_dumb_reference)
 {
-    uint64_t seed = walk_seed(), operations = walk_operations(500000);
+    uint64_t seed = walk_seed(), operations = walk_operations(2000000);
     for (uint64_t scenario = 0; walk.operations < operations; scenario++) {
         start(seed, scenario);
         for (unsigned n = 0; n < SCENARIO_OPERATIONS; n++) {
