@@ -293,7 +293,7 @@ int main(int argc, char **argv)
         SCENARIO(reset_elsewhere, "an earlier reset in another shard"),
         SCENARIO(move, "a timer moves from shard to shard"),
         SCENARIO(arm_while_settled, "arming in a shard that the driver makes exact"),
-        SCENARIO(arm_while_owner_turns, "arming in a shard that its owner turns", .bound = 16),
+        SCENARIO(arm_while_owner_turns, "arming in a shard that its owner turns", .bound = 8),
         SCENARIO(callback_arms, "a callback arms for now, in its shard"),
         SCENARIO(callback_arms_elsewhere, "a callback arms for now, elsewhere"),
         SCENARIO(rescue, "the owner comes back to a shard that the driver turns"),

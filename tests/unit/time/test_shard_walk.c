@@ -50,6 +50,7 @@ static struct walk {
     uint64_t turn_tick;            /* what it was told */
     bool closing;                  /* that turn is a close */
     struct model *running;         /* whose callback runs */
+    struct model *own;             /* the same, even if that has freed it: it sees to its own most */
     uint64_t highest_tick[SHARDS]; /* that a turn was told */
 } walk;
 
@@ -138,10 +139,10 @@ static void on_fire(struct pawl_timer *timer, void *arg, int status)
     WALK_ASSERT((struct timer_entry *)timer == model->entry && walk.running == NULL);
     WALK_ASSERT(status == 0 || status == -ESHUTDOWN);
     end_pending(model, status != 0);
-    walk.running = model;
+    walk.running = walk.own = model;
     while (!walk.closing && !once_in(2))
         act();
-    walk.running = NULL;
+    walk.running = walk.own = NULL;
 }
 
 /* Callbacks keep their hands off the timers that wake: when one of these is called its pending has ended before. */
@@ -349,7 +350,7 @@ static void turn(unsigned id)
 static void act(void)
 {
     uint32_t which = random_below(&walk.random, (uint32_t)walk.timer_count);
-    struct model *model = walk.running != NULL && once_in(2) ? walk.running : &walk.models[which];
+    struct model *model = walk.own != NULL && once_in(2) ? walk.own : &walk.models[which];
     unsigned id = 1 + random_below(&walk.random, SHARDS), what = random_below(&walk.random, 16);
     walk.operations++;
     if (model->is_waker && walk.turning != 0)
