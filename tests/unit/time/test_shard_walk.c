@@ -22,7 +22,7 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define POWER(bits) (UINT64_C(1) << (bits))
 
-enum { SHARDS = 2, TIMERS_MAX = SHARD_TURN_MAX + 400, FEW = 100, SCENARIO_OPERATIONS = 2000 };
+enum { SHARDS = 2, TIMERS_MAX = 3 * SHARD_TURN_MAX, FEW = 100, SCENARIO_OPERATIONS = 2000 };
 
 /* What a timer must look like. */
 struct model {
@@ -379,7 +379,7 @@ static void start(uint64_t seed, uint64_t scenario)
     static const uint64_t ticks_ns[] = {1, 1000, 32768, 1000000};
     static const unsigned jumps[] = {8, 20, 32, 46, 57}; /* 2^57 ns are four years */
     static const unsigned uptimes[] = {0, 6, 12, 30, 36, 42};
-    static const size_t timer_counts[] = {2, 10, FEW, FEW, TIMERS_MAX};
+    static const size_t timer_counts[] = {2, 10, 10, FEW, FEW, FEW, FEW, TIMERS_MAX};
     struct random *random = &walk.random;
     walk = (struct walk){.seed = seed, .scenario = scenario, .operations = walk.operations};
     random_init(random, seed, scenario);
@@ -397,6 +397,8 @@ static void start(uint64_t seed, uint64_t scenario)
     for (size_t i = 0; i < walk.timer_count; i++) {
         walk.models[i].is_waker = once_in(4);
         renew(&walk.models[i]);
+        if (walk.timer_count > FEW) /* so that there is more at once than one turn fires */
+            arm(&walk.models[i]);
     }
 }
 
@@ -421,7 +423,7 @@ static void finish(void)
 
 Test(shard_walk, agrees_with_a_dumb_reference)
 {
-    uint64_t seed = walk_seed(), operations = walk_operations(2000000);
+    uint64_t seed = walk_seed(), operations = walk_operations(1000000);
     for (uint64_t scenario = 0; walk.operations < operations; scenario++) {
         start(seed, scenario);
         for (unsigned n = 0; n < SCENARIO_OPERATIONS; n++) {
