@@ -1,5 +1,6 @@
 /* The shard at its end, and turned, armed and cancelled by three threads at once. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -58,6 +59,25 @@ Test(shard_end, is_not_closed_before_the_last_waker_has_been_called)
         cr_assert_not(closed_too_soon);
         cr_assert(pawl__shard_closed(&shard));
     }
+}
+
+static void count_shut(struct pawl_timer *timer, void *arg, int status)
+{
+    (void)timer, (void)arg;
+    woken += status == -ESHUTDOWN;
+}
+
+Test(shard_end, is_one_turn_however_much_pends)
+{
+    static struct timer_entry entries[2 * SHARD_TURN_MAX + 1];
+    start();
+    for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+        entry_init_callback(&entries[i], count_shut, NULL);
+        cr_assert(done(pawl__shard_arm(&shard, &entries[i], 1000 + i, false)));
+    }
+    pawl__shard_close(&shard);
+    cr_assert_eq(woken, sizeof entries / sizeof *entries);
+    cr_assert(pawl__shard_closed(&shard));
 }
 
 Test(shard_end, fires_even_when_closed_what_was_armed_even_so)
