@@ -160,14 +160,15 @@ Test(timer, never_goes_off_at_the_end_of_time)
 
 enum fate { BROUGHT_NEAR, CANCELLED, LEFT, FATES };
 
-/* Past, now, both sides of each level's width, beyond the range, the end of time. */
+/* Past, now, both sides of each power of four of ticks, thus of each level's width, beyond the range, the end of time.
+ */
 static size_t list_deadlines(uint64_t *deadlines_ns, uint64_t tick_ns)
 {
     const uint64_t now_ns = in_ns(0), ends_ns[] = {0, 1, now_ns - tick_ns, now_ns, PAWL_NEVER - 1, PAWL_NEVER};
     size_t count = 0;
     for (; count < COUNT_OF(ends_ns); count++)
         deadlines_ns[count] = ends_ns[count];
-    for (uint64_t width_ns = tick_ns; width_ns < UINT64_MAX / 64; width_ns *= 64)
+    for (uint64_t width_ns = tick_ns; width_ns < UINT64_MAX / 64; width_ns *= 4)
         for (uint64_t at_ns = width_ns - tick_ns; at_ns <= width_ns + tick_ns; at_ns += tick_ns)
             deadlines_ns[count++] = pawl_saturating_add(now_ns, at_ns);
     return count;
@@ -188,10 +189,10 @@ static void meet(struct subject *subject, enum fate fate)
 Test(timer, takes_every_deadline_there_is)
 {
     static const uint64_t ticks_ns[] = {1, 1000, 32768, 1000000, 1000000000};
-    static struct subject subjects[FATES][64];
+    static struct subject subjects[FATES][128];
     for (size_t t = 0; t < COUNT_OF(ticks_ns); t++) {
         struct pawl_options o;
-        uint64_t deadlines_ns[64];
+        uint64_t deadlines_ns[128];
         pawl_options_init(&o);
         o.workers = 2;
         o.tick_ns = ticks_ns[t];

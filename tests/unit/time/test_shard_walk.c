@@ -21,6 +21,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define POWER(bits) (UINT64_C(1) << (bits))
+#define DIGIT_BITS ((unsigned)__builtin_ctz(WHEEL_SLOTS))
 
 enum { SHARDS = 2, TIMERS_MAX = 3 * SHARD_TURN_MAX, FEW = 100, SCENARIO_OPERATIONS = 2000 };
 
@@ -95,7 +96,7 @@ static uint64_t random_distance(unsigned bits_max)
 /* A tick around a boundary of a level, from now on. */
 static uint64_t boundary_ns(void)
 {
-    unsigned shift = 6 * random_below(&walk.random, walk.level_count + 1);
+    unsigned shift = DIGIT_BITS * random_below(&walk.random, walk.level_count + 1);
     uint64_t tick = ((now_tick() >> shift) + 1 + random_below(&walk.random, 2)) << shift;
     tick += random_below(&walk.random, 3) - UINT64_C(1);
     return clock_instant_of_tick(&walk.clock, tick);
@@ -269,7 +270,8 @@ static void check_next_deadline(unsigned id, bool settled)
     uint64_t next_ns = load_relaxed_u64(&shard_of(id)->next_deadline); /* relaxed: one thread */
     uint64_t truth_ns = clock_instant_of_tick(&walk.clock, earliest);
     uint64_t past_ns = clock_instant_of_tick(&walk.clock, highest);
-    uint64_t reach = 61 * POWER(6 * (walk.level_count - 1)); /* the range, but for what the wheel may lag behind */
+    uint64_t reach = (WHEEL_SLOTS - 3) *
+                     POWER(DIGIT_BITS * (walk.level_count - 1)); /* the range, but for what the wheel may lag behind */
     WALK_ASSERT(next_ns <= (truth_ns > past_ns ? truth_ns : past_ns));
     if (!settled || walk.timer_count > FEW || next_ns <= past_ns)
         return;
