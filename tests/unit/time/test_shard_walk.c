@@ -270,8 +270,8 @@ static void check_next_deadline(unsigned id, bool settled)
     uint64_t next_ns = load_relaxed_u64(&shard_of(id)->next_deadline); /* relaxed: one thread */
     uint64_t truth_ns = clock_instant_of_tick(&walk.clock, earliest);
     uint64_t past_ns = clock_instant_of_tick(&walk.clock, highest);
-    uint64_t reach = (WHEEL_SLOTS - 3) *
-                     POWER(DIGIT_BITS * (walk.level_count - 1)); /* the range, but for what the wheel may lag behind */
+    /* the range, but for what the wheel may lag behind */
+    uint64_t reach = (WHEEL_SLOTS - 3) * POWER(DIGIT_BITS * (walk.level_count - 1));
     WALK_ASSERT(next_ns <= (truth_ns > past_ns ? truth_ns : past_ns));
     if (!settled || walk.timer_count > FEW || next_ns <= past_ns)
         return;
