@@ -343,6 +343,52 @@ static void move_against_cancel(void)
     finish();
 }
 
+/* The same for a reset without the lock, which needs no home: what it was told holds wherever the timer is by then. */
+static void cancels_moves_and_arms(struct part *part)
+{
+    MODEL_ASSERT(pawl__shard_cancel(&shards[0], entry_at(part)) == SHARD_DONE);
+    moves_and_arms(part);
+    MODEL_ASSERT(part->answer == SHARD_DONE);
+}
+
+static void move_against_extend(void)
+{
+    static struct part parts[] = {
+        {.does = cancels_moves_and_arms}, {.does = extends, .tick = LATER}, {.does = turns, .tick = SOON}};
+    set_up();
+    armed(0, uses, LATE);
+    together(parts, 3);
+    expect_published(1);
+    uint64_t tick = tick_of_cell(entry_cell(&timers[0]->entry));
+    MODEL_ASSERT(tick == SOON || (tick == LATER && parts[1].extended == ENTRY_EXTENDED));
+    pawl__shard_turn(&shards[1], tick - 1);
+    MODEL_ASSERT(records[0].fired == 0);
+    pawl__shard_turn(&shards[1], tick);
+    MODEL_ASSERT(records[0].fired == 1);
+    model_outcome(tick == LATER ? "extended after it" : "extended before it, or in between");
+    finish();
+}
+
+static const char *const move_extend_outcomes[] = {"extended after it", "extended before it, or in between", NULL};
+
+/* Who cancels what has no home yet, or is just being armed, is told the truth. */
+static void arm_against_cancel(void)
+{
+    static struct part parts[] = {
+        {.does = competes, .tick = SOON}, {.does = cancels_at_home}, {.does = turns, .tick = SOON}};
+    set_up();
+    make(0, uses);
+    together(parts, 3);
+    MODEL_ASSERT(done(parts[0].answer));
+    expect_one_outcome(0, parts[1].answer == SHARD_DONE);
+    turn_alone(SOON);
+    MODEL_ASSERT(records[0].fired == (parts[1].answer == SHARD_ALREADY));
+    model_outcome(records[0].fired == 1 ? "fired" : "cancelled");
+    finish();
+}
+
+static const char *const arm_cancel_outcomes[] = {"fired", "cancelled", NULL};
+
 /* Away and back: it pends elsewhere meanwhile. Who knows only that its home is here again must not take it for pending
  * here, nor touch its links before who moved it has left them. */
 static void goes_and_comes_back(struct part *part)
@@ -432,6 +478,8 @@ int main(int argc, char **argv)
         SCENARIO(adopt, "two shards adopt one entry"),
         SCENARIO(move, "moving against firing in both shards", .outcomes = move_outcomes),
         SCENARIO(move_against_cancel, "moving against cancel and firing"),
+        SCENARIO(move_against_extend, "moving against an extension", .outcomes = move_extend_outcomes),
+        SCENARIO(arm_against_cancel, "arming against cancel and firing", .outcomes = arm_cancel_outcomes),
         SCENARIO(there_and_back, "cancel finds a timer that was away"),
         SCENARIO(left_to_another, "a timer is left by one thread and armed elsewhere by another"),
         SCENARIO(adopt_again, "arming finds a timer that came from elsewhere"),

@@ -158,6 +158,61 @@ Test(timer, never_goes_off_at_the_end_of_time)
     cr_assert_eq(calls(&subject) + calls(&last), 0);
 }
 
+enum fate { BROUGHT_NEAR, CANCELLED, LEFT, FATES };
+
+/* Past, now, both sides of each power of four of ticks, thus of each level's width, beyond the range, the end of time.
+ */
+static size_t list_deadlines(uint64_t *deadlines_ns, uint64_t tick_ns)
+{
+    const uint64_t now_ns = in_ns(0), ends_ns[] = {0, 1, now_ns - tick_ns, now_ns, PAWL_NEVER - 1, PAWL_NEVER};
+    size_t count = 0;
+    for (; count < COUNT_OF(ends_ns); count++)
+        deadlines_ns[count] = ends_ns[count];
+    for (uint64_t width_ns = tick_ns; width_ns < UINT64_MAX / 64; width_ns *= 4)
+        for (uint64_t at_ns = width_ns - tick_ns; at_ns <= width_ns + tick_ns; at_ns += tick_ns)
+            deadlines_ns[count++] = pawl_saturating_add(now_ns, at_ns);
+    return count;
+}
+
+static void meet(struct subject *subject, enum fate fate)
+{
+    int error = fate == BROUGHT_NEAR ? pawl_timer_reset(&subject->timer, 0)
+                : fate == CANCELLED  ? pawl_timer_cancel(&subject->timer)
+                                     : 0;
+    cr_assert(error == 0 || error == -EALREADY); /* those that are near may have fired */
+    if (fate == BROUGHT_NEAR || error != 0)
+        settle(subject);
+    if (fate != LEFT)
+        cr_assert_eq(calls(subject), fate == BROUGHT_NEAR || error != 0);
+}
+
+Test(timer, takes_every_deadline_there_is)
+{
+    static const uint64_t ticks_ns[] = {1, 1000, 32768, 1000000, 1000000000};
+    static struct subject subjects[FATES][128];
+    for (size_t t = 0; t < COUNT_OF(ticks_ns); t++) {
+        struct pawl_options o;
+        uint64_t deadlines_ns[128];
+        pawl_options_init(&o);
+        o.workers = 2;
+        o.tick_ns = ticks_ns[t];
+        struct pawl_runtime *rt = start_with(&o);
+        size_t count = list_deadlines(deadlines_ns, o.tick_ns);
+        for (size_t i = 0; i < FATES * count; i++) {
+            struct subject *subject = init(&subjects[i / count][i % count]);
+            subject->deadline_ns = i / count == BROUGHT_NEAR ? 0 : deadlines_ns[i % count];
+            cr_assert_eq(pawl_timer_arm(rt, &subject->timer, deadlines_ns[i % count]), 0);
+        }
+        for (size_t i = 0; i < FATES * count; i++)
+            meet(&subjects[i / count][i % count], (enum fate)(i / count));
+        finish(rt);
+        for (size_t i = 0; i < count; i++) {
+            cr_assert_eq(calls(&subjects[LEFT][i]), 1, "its time came, or the end");
+            cr_assert_leq(calls(&subjects[CANCELLED][i]), 1);
+        }
+    }
+}
+
 static void *arm_in_task(void *subject)
 {
     CHECK_EQ(arm(NULL, subject, in_ns(PAWL_MS(1))), 0);

@@ -1,33 +1,18 @@
 /* Random walks: the timing wheel against wheel_reference, at every number of levels, with delays and jumps of every
  * magnitude and deadlines that are pushed later behind the wheel's back.
  *
- * A failure names its seed. PAWL_SEED walks from that seed alone; PAWL_TEST_SCALE is the per cent of the usual
- * length. */
+ * PAWL_SEED and PAWL_OPERATIONS: see walk.h. A failure names the seed. */
 #include <criterion/criterion.h>
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
-#include "tests/support/valgrind.h"
+#include "tests/unit/time/walk.h"
 #include "tests/unit/time/wheel_reference.h"
 #include "time/wheel.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define POWER(bits) (UINT64_C(1) << (bits))
-#define SEED_COUNT 10
-#define SCENARIO_COUNT 100
 #define STEP_COUNT 1000
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SCALE_PERCENT_DEFAULT 10
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SCALE_PERCENT_DEFAULT 10
-#endif
-#endif
-#ifndef SCALE_PERCENT_DEFAULT
-#define SCALE_PERCENT_DEFAULT (RUNNING_ON_VALGRIND ? 10 : 100)
-#endif
 
 struct timer {
     struct wheel_entry entry;
@@ -257,20 +242,9 @@ static void walk_scenario(uint64_t seed, unsigned scenario, unsigned step_count)
     WALK_ASSERT(drained_count == reference_count(&walk.reference));
 }
 
-static uint64_t number_from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
-}
-
 Test(wheel_walk, agrees_with_the_reference)
 {
-    uint64_t seed_first = number_from_environment("PAWL_SEED", 1);
-    uint64_t seed_last = getenv("PAWL_SEED") != NULL ? seed_first : SEED_COUNT;
-    uint64_t scale_percent = number_from_environment("PAWL_TEST_SCALE", SCALE_PERCENT_DEFAULT);
-
-    for (uint64_t seed = seed_first; seed <= seed_last; seed++) {
-        for (unsigned scenario = 0; scenario < SCENARIO_COUNT * scale_percent / 100; scenario++)
-            walk_scenario(seed, scenario, STEP_COUNT);
-    }
+    uint64_t seed = walk_seed(), scenario_count = walk_operations(1000000) / STEP_COUNT;
+    for (unsigned scenario = 0; scenario < scenario_count; scenario++)
+        walk_scenario(seed, scenario, STEP_COUNT);
 }
