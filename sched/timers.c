@@ -223,7 +223,7 @@ static __attribute__((noinline)) int arm_anywhere(struct pawl_runtime *rt, struc
         return error;
     if (!runtime_accepts(rt, pawl_current() == rt))
         return -ESHUTDOWN;
-    uint64_t tick = tick_of(&rt->clock, entry_of(timer), deadline_ns);
+    uint64_t tick = tick_of(&rt->clock, entry, deadline_ns);
     enum shard_answer answer;
     do
         answer = arm_once(rt, entry, tick);
@@ -253,7 +253,7 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
     if (PAWL_UNLIKELY(shard == NULL))
         return arm_anywhere(rt, entry, deadline_ns);
     enum shard_answer answer =
-        pawl__shard_arm(shard, entry, clock_tick_of_deadline(shard->clock, deadline_ns), false);
+        pawl__shard_arm(shard, entry, tick_of(shard->clock, entry, deadline_ns), false);
     if (PAWL_LIKELY(answer == SHARD_DONE))
         return 0;
     if (answer == SHARD_DONE_EARLIER)

@@ -71,8 +71,10 @@ static inline uint64_t clock_tick_of_deadline(const struct clock *clock, uint64_
 static inline uint64_t clock_tick_within(const struct clock *clock, uint64_t deadline_ns, uint64_t slack_ns)
 {
     uint64_t first = clock_tick_of_deadline(clock, deadline_ns);
+    if (PAWL_LIKELY(slack_ns == 0))
+        return first;
     uint64_t last = clock_tick_at(clock, pawl_saturating_add(deadline_ns, slack_ns));
-    if (PAWL_LIKELY(slack_ns == 0) || first == TICK_NEVER || last <= first || first == 0)
+    if (first == TICK_NEVER || last <= first || first == 0)
         return first;
     /* the highest bit in which the last one differs from the one before the first: all below it can be zero */
     unsigned bit = 63 - (unsigned)__builtin_clzll((first - 1) ^ last);
