@@ -137,6 +137,8 @@ static void file_entry(struct wheel *wheel, struct wheel_entry *entry, uint64_t 
     if (PAWL_UNLIKELY(when <= wheel->elapsed)) {
         entry->position = WHEEL_PENDING;
         list_push_back(&wheel->pending, &entry->link);
+        if (when < wheel->pending_earliest)
+            wheel->pending_earliest = when;
     } else if (PAWL_UNLIKELY(when == WHEEL_NEVER)) {
         entry->position = WHEEL_UNLIMITED;
         list_push_back(&wheel->unlimited, &entry->link);
@@ -186,6 +188,7 @@ void pawl__wheel_init(struct wheel *wheel, struct wheel_level *levels, unsigned 
         .levels = levels,
         .true_when = true_when,
         .level_count = level_count,
+        .pending_earliest = WHEEL_NEVER,
     };
     list_init(&wheel->pending);
     list_init(&wheel->unlimited);
@@ -258,7 +261,7 @@ static uint64_t slot_earliest(struct wheel *wheel, uint32_t position)
 uint64_t pawl__wheel_earliest(struct wheel *wheel)
 {
     if (!list_empty(&wheel->pending))
-        return wheel->elapsed;
+        return wheel->pending_earliest;
     uint32_t position = first_position(wheel);
     return position != NO_POSITION ? slot_earliest(wheel, position) : WHEEL_NEVER;
 }
@@ -268,7 +271,7 @@ uint64_t pawl__wheel_settle(struct wheel *wheel)
     unsigned budget = WHEEL_SCAN_MAX;
 
     if (!list_empty(&wheel->pending))
-        return wheel->elapsed;
+        return wheel->pending_earliest;
     for (;;) {
         uint32_t position = first_position(wheel);
         if (position == NO_POSITION)
@@ -283,13 +286,14 @@ uint64_t pawl__wheel_settle(struct wheel *wheel)
     }
 }
 
-/* Empties `from`: entries due at elapsed are handed out, the others filed by their true deadline. */
-static void release(struct wheel *wheel, struct list *from, struct list *due)
+/* Empties `from`: entries due at now, which is elapsed or before it, are handed out, the others filed by their true
+ * deadline. */
+static void release(struct wheel *wheel, struct list *from, uint64_t now, struct list *due)
 {
     for (struct list_node *node; (node = list_pop_front(from)) != NULL;) {
         struct wheel_entry *entry = entry_of(node);
         uint64_t when = deadline_of(wheel, entry);
-        if (when <= wheel->elapsed)
+        if (when <= now)
             hand_out(wheel, entry, due);
         else
             file_entry(wheel, entry, when);
@@ -307,7 +311,7 @@ static void open_slot(struct wheel *wheel, uint32_t position, struct list *due)
     wheel->elapsed = slot_at(wheel, position)->earliest;
     wheel->cascades += position >= WHEEL_SLOTS;
     empty_slot(wheel, position, &opened);
-    release(wheel, &opened, due);
+    release(wheel, &opened, wheel->elapsed, due);
 }
 
 /* Hands out what is due, slot by slot, and brings elapsed toward now. */
@@ -338,7 +342,7 @@ static void leap(struct wheel *wheel, uint64_t now, struct list *due)
             first = when;
     }
     wheel->elapsed = first;
-    release(wheel, &all, due);
+    release(wheel, &all, wheel->elapsed, due);
     turn(wheel, now - first < wheel->span ? now : first + wheel->span - 1, due);
 }
 
@@ -346,7 +350,12 @@ void pawl__wheel_advance(struct wheel *wheel, uint64_t now, struct list *due)
 {
     if (now == WHEEL_NEVER)
         now--;
-    release(wheel, &wheel->pending, due);
+    /* for a clock that went back: what was due by elapsed, but is not by now, pends on */
+    struct list pending;
+    list_init(&pending);
+    list_splice_back(&pending, &wheel->pending);
+    wheel->pending_earliest = WHEEL_NEVER;
+    release(wheel, &pending, now < wheel->elapsed ? now : wheel->elapsed, due);
     while (now > wheel->elapsed && now - wheel->elapsed > wheel->span && first_position(wheel) != NO_POSITION)
         leap(wheel, now, due);
     turn(wheel, now, due);

@@ -10,8 +10,9 @@
  *          Invariant: every filed tick is later than `elapsed`, and `elapsed` is in the range of no occupied slot. So
  *          the place of an entry, computed anew at any moment, is where it lies; the lowest occupied level holds
  *          the next deadline, in its first occupied slot; and entries of one tick share one slot.
- * Time:    A tick is whatever the caller says, an instant a count of ticks; no clock is read. Time never runs backward:
- *          a now before `elapsed` counts as `elapsed`. Every tick up to UINT64_MAX - 1 is a deadline.
+ * Time:    A tick is whatever the caller says, an instant a count of ticks; no clock is read. The wheel never runs
+ *          backward: for a now before `elapsed` it stands still, and what was armed for an instant that it has passed
+ *          waits for now to reach it. Every tick up to UINT64_MAX - 1 is a deadline.
  * Order:   Entries that were due when inserted come out first, the others by ascending tick, and those of one tick in
  *          the order in which they were filed under it.
  * Threads: Not thread-safe. Whoever guards the shard guards the wheel and every list that it has handed out. Only the
@@ -53,7 +54,7 @@ struct wheel_entry {
 
 /* Where an entry is that lies in no slot. */
 enum wheel_position {
-    WHEEL_PENDING = WHEEL_LEVELS_MAX * WHEEL_SLOTS, /* was due when inserted: goes out with the next advance */
+    WHEEL_PENDING = WHEEL_LEVELS_MAX * WHEEL_SLOTS, /* was due when inserted: goes out first, once now is there */
     WHEEL_UNLIMITED,                                /* has no deadline */
     WHEEL_HANDED_OUT                                /* on a list that advance or drain filled */
 };
@@ -86,6 +87,7 @@ struct wheel {
     unsigned occupied_levels;                         /* bit i: level i has entries */
     uint64_t occupied[WHEEL_LEVELS_MAX * WHEEL_WORDS]; /* a bit a position: the slot has entries */
     struct list pending;
+    uint64_t pending_earliest; /* no pending entry is earlier */
     struct list unlimited;
 };
 
@@ -110,7 +112,8 @@ void pawl__wheel_insert(struct wheel *wheel, struct wheel_entry *entry, uint64_t
 void pawl__wheel_remove(struct wheel *wheel, struct wheel_entry *entry);
 
 /* The tick at which something may be due: exact by the ticks entries are filed under, or a lower bound (see
- * WHEEL_SCAN_MAX). elapsed: something is due at the next advance. WHEEL_NEVER: nothing will be. */
+ * WHEEL_SCAN_MAX). At or before elapsed: something is due at the next advance that gets there. WHEEL_NEVER: nothing
+ * will be. */
 uint64_t pawl__wheel_earliest(struct wheel *wheel);
 
 /* As earliest, but for deadlines as they truly are: an entry that would come first and has been pushed later is filed

@@ -460,3 +460,46 @@ Test(edges, every_tick_fires_in_order)
             }
         }
 }
+
+/* ---- a clock that goes back ---- */
+
+/* It has been a year ahead, and what is armed after it came back is on time all the same. */
+Test(edges, a_clock_that_went_ahead_and_came_back_delays_nothing)
+{
+    const uint64_t year_ns = UINT64_C(31536000000000000), start_ns = PAWL_SEC(1000);
+    for (int with_pending = 0; with_pending < 2; with_pending++) {
+        struct shot shots[3], far;
+        setting = (struct setting){32768, 7, start_ns / 32768, false};
+        begin();
+        if (with_pending == 1)
+            arm(&far, start_ns + 2 * year_ns);
+        turn_at(start_ns + year_ns);
+        now_ns = start_ns;
+        for (uint64_t i = 0; i < COUNT_OF(shots); i++)
+            arm(&shots[i], start_ns + PAWL_MS(i + 1));
+        sleep_until(start_ns + PAWL_MS(COUNT_OF(shots)) + setting.tick_ns);
+        for (uint64_t i = 0; i < COUNT_OF(shots); i++) {
+            uint64_t instant_ns = start_ns + PAWL_MS(i + 1);
+            cr_expect_eq(shots[i].fired, 1, "timer %" PRIu64 " sleeps on", i);
+            cr_expect(shots[i].fired_ns >= instant_ns && shots[i].fired_ns - instant_ns < setting.tick_ns);
+        }
+    }
+}
+
+/* However many they are: nobody turns again and again for what is not due by a clock that went back. */
+Test(edges, what_waits_for_a_clock_that_went_back_keeps_nobody_awake)
+{
+    enum { COUNT = SHARD_TURN_MAX + 100 };
+    static struct shot shots[COUNT];
+    setting = (struct setting){1000, 6, 1000, false};
+    begin();
+    turn_at(PAWL_SEC(100));
+    now_ns = PAWL_SEC(1);
+    for (uint64_t i = 0; i < COUNT; i++)
+        arm(&shots[i], PAWL_SEC(2));
+    arm(&hand, PAWL_SEC(1) + 1000);
+    cr_assert_leq(sleep_until(PAWL_SEC(2) - 1), 2);
+    sleep_until(PAWL_SEC(2) + 1000);
+    for (uint64_t i = 0; i < COUNT; i++)
+        cr_assert_eq(shots[i].fired, 1);
+}

@@ -263,17 +263,15 @@ static uint64_t earliest_tick(unsigned id)
     return earliest;
 }
 
-/* For a clock that went back the wheel stands still until it has caught up. */
 static void check_next_deadline(unsigned id, bool settled)
 {
     uint64_t earliest = earliest_tick(id), highest = walk.highest_tick[id - 1];
     uint64_t next_ns = load_relaxed_u64(&shard_of(id)->next_deadline); /* relaxed: one thread */
     uint64_t truth_ns = clock_instant_of_tick(&walk.clock, earliest);
-    uint64_t past_ns = clock_instant_of_tick(&walk.clock, highest);
     /* the range, but for what the wheel may lag behind */
     uint64_t reach = (WHEEL_SLOTS - 3) * POWER(DIGIT_BITS * (walk.level_count - 1));
-    WALK_ASSERT(next_ns <= (truth_ns > past_ns ? truth_ns : past_ns));
-    if (!settled || walk.timer_count > FEW || next_ns <= past_ns)
+    WALK_ASSERT(next_ns <= truth_ns || next_ns <= walk.now_ns);
+    if (!settled || walk.timer_count > FEW || next_ns <= clock_instant_of_tick(&walk.clock, highest))
         return;
     WALK_ASSERT(next_ns == truth_ns || (earliest != TICK_NEVER && earliest - highest > reach));
 }

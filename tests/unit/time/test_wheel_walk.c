@@ -138,7 +138,7 @@ static void walk_extend(size_t i)
     reference_arm(&walk.reference, i, walk.timers[i].deadline);
 }
 
-/* The earliest tick of a timer in the wheel as filed, elapsed if one is pending. */
+/* The earliest tick of a timer in the wheel as filed. */
 static uint64_t earliest_filed(void)
 {
     uint64_t earliest = WHEEL_NEVER;
@@ -147,7 +147,7 @@ static uint64_t earliest_filed(void)
         if (walk.reference.armed[i] && entry->when < earliest)
             earliest = entry->when;
     }
-    return earliest > walk.wheel.elapsed ? earliest : walk.wheel.elapsed;
+    return earliest;
 }
 
 /* earliest and settle are never too late, and exact where no more timers exist than they look at. */
@@ -161,10 +161,10 @@ static void walk_compare_earliest(void)
     uint64_t earliest = pawl__wheel_earliest(&walk.wheel);
     uint64_t settled = pawl__wheel_settle(&walk.wheel);
 
-    WALK_ASSERT(exact ? earliest == filed : earliest <= filed);
+    WALK_ASSERT(exact && !pending ? earliest == filed : earliest <= filed);
     WALK_ASSERT(settled >= earliest);
     if (truth <= walk.wheel.elapsed || pending)
-        WALK_ASSERT(settled == walk.wheel.elapsed);
+        WALK_ASSERT(settled == earliest && settled <= walk.wheel.elapsed);
     else if (exact)
         WALK_ASSERT(settled == (truth < reach || truth == WHEEL_NEVER ? truth : reach));
     else
@@ -178,10 +178,8 @@ static void walk_advance(uint64_t now)
     uint64_t earliest = pawl__wheel_earliest(&walk.wheel);
 
     pawl__wheel_advance(&walk.wheel, now, &walk.due);
-    if (now < before)
-        now = before;
     WALK_ASSERT(earliest <= now || (list_empty(&walk.due) && walk.wheel.cascades == cascades));
-    WALK_ASSERT(walk.wheel.elapsed >= before && walk.wheel.elapsed <= now);
+    WALK_ASSERT(walk.wheel.elapsed >= before && walk.wheel.elapsed <= (now > before ? now : before));
     for (struct list_node *node; (node = list_first(&walk.due)) != NULL;) {
         struct timer *timer = PAWL_CONTAINER_OF(node, struct timer, entry.link);
         size_t i = (size_t)(timer - walk.timers);
