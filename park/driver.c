@@ -90,8 +90,9 @@ bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at)
 /* On a clock of which nobody knows how fast it goes. */
 static void nap(struct driver *driver, uint64_t wake_at, uint64_t left_ns)
 {
-    uint64_t began_ns = monotonic_now_ns();
-    pawl__reactor_wait(&driver->reactor, left_ns > driver->nap_ns ? left_ns : driver->nap_ns);
+    uint64_t began_ns = monotonic_now_ns(), most_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : DRIVER_LOOK_NS;
+    uint64_t nap_ns = left_ns > driver->nap_ns ? left_ns : driver->nap_ns;
+    pawl__reactor_wait(&driver->reactor, nap_ns < most_ns ? nap_ns : most_ns);
     bool slow = monotonic_now_ns() - began_ns >= left_ns && clock_now_ns(driver->clock) < wake_at;
     uint64_t longer_ns = 2 * driver->nap_ns + DRIVER_NAP_MIN_NS;
     driver->nap_ns = !slow ? 0 : longer_ns < DRIVER_NAP_MAX_NS ? longer_ns : DRIVER_NAP_MAX_NS;

@@ -25,13 +25,13 @@ struct reactor {
 
 /* -EMFILE, -ENFILE, -ENOMEM. */
 int pawl__reactor_init(struct reactor *reactor);
+void pawl__reactor_fini(struct reactor *reactor);
+
 /* The same errors, and no change then. */
 int pawl__reactor_open_alarm(struct reactor *reactor);
 
 /* Has a wait return at an instant on CLOCK_BOOTTIME; UINT64_MAX: at none. */
 void pawl__reactor_set_alarm(struct reactor *reactor, uint64_t instant_ns);
-
-void pawl__reactor_fini(struct reactor *reactor);
 
 /* Sleeps until woken or timeout_ns have passed (0: only looks; UINT64_MAX: no timeout), or a little less for no
  * reason. */

@@ -47,9 +47,9 @@ enum pawl_clock {
 
 /* A clock of the caller's, in nanoseconds. Any thread may call it, often and several at once; it does not suspend, nor
  * call back into the runtime. It may stand still, go backward or jump: timers fire once, and not before it has reached
- * their deadlines. An idle runtime looks at it again when as much real time has passed as the nearest deadline was away;
- * it does not notice before that if it jumped ahead. On one that goes slowly or stands still timers are up to 10 ms
- * late, as they are if armed within 10 ms' reach of a step back. */
+ * their deadlines. An idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and looks
+ * again: so much later than others do timers fire after a jump ahead. On a clock that goes slowly or stands still, and
+ * after a step back of less than 10 ms, they are up to 10 ms late. */
 typedef uint64_t pawl_clock_fn(void *context);
 
 struct pawl_options {
