@@ -166,9 +166,10 @@ static bool leave(struct manual_clock *manual, struct advance *advance)
 {
     lock_acquire(&manual->lock);
     bool linked = list_linked(&advance->waiter.link);
+    if (linked && first_locked(manual) == advance)
+        begin_to_wait_locked(manual);
     if (linked)
         list_remove(&advance->waiter.link);
-    begin_to_wait_locked(manual);
     lock_release(&manual->lock);
     return linked;
 }
