@@ -14,11 +14,11 @@
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
- * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On a
- * caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it looks
- * again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less and
- * less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says otherwise
- * (sched/manual.h).
+ * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
+ * a caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it
+ * looks again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less
+ * and less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says
+ * otherwise (sched/manual.h).
  *
  * Threads: try_lock and deadline_moved by any; the rest by the holder. Blocks: no, but for shard locks. */
 #ifndef PAWL_PARK_DRIVER_H

@@ -80,8 +80,8 @@ bool pawl__runtime_is_idle(struct pawl_runtime *rt)
 {
     /* No blocking call is in progress, and none has begun meanwhile: so there was none either while all slept. */
     uint64_t calls = load_seq_cst_u64(&rt->blocking.calls);
-    return runtime_phase(rt) == PHASE_STOPPED || ((uint32_t)calls == 0 && pawl__runtime_at_rest(rt) &&
-                                                  load_seq_cst_u64(&rt->blocking.calls) == calls);
+    return runtime_phase(rt) == PHASE_STOPPED ||
+           ((uint32_t)calls == 0 && pawl__runtime_at_rest(rt) && load_seq_cst_u64(&rt->blocking.calls) == calls);
 }
 
 int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns)

@@ -47,9 +47,9 @@ enum pawl_clock {
 
 /* A clock of the caller's, in nanoseconds. Any thread may call it, often and several at once; it does not suspend, nor
  * call back into the runtime. It may stand still, go backward or jump: timers fire once, and not before it has reached
- * their deadlines. An idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and looks
- * again: so much later than others do timers fire after a jump ahead. On a clock that goes slowly or stands still, and
- * after a step back of less than 10 ms, they are up to 10 ms late. */
+ * their deadlines. An idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and
+ * looks again: so much later than others do timers fire after a jump ahead. On a clock that goes slowly or stands
+ * still, and after a step back of less than 10 ms, they are up to 10 ms late. */
 typedef uint64_t pawl_clock_fn(void *context);
 
 struct pawl_options {
@@ -64,9 +64,9 @@ struct pawl_options {
     const char *name;              /* workers' thread names are this and an index; default "pawl"; copied */
     struct pawl_allocator allocator;
     struct pawl_hooks hooks;
-    enum pawl_clock clock;         /* default PAWL_CLOCK_MONOTONIC */
-    pawl_clock_fn *clock_now;      /* of PAWL_CLOCK_CUSTOM, else NULL */
-    void *clock_context;           /* what it is called with */
+    enum pawl_clock clock;    /* default PAWL_CLOCK_MONOTONIC */
+    pawl_clock_fn *clock_now; /* of PAWL_CLOCK_CUSTOM, else NULL */
+    void *clock_context;      /* what it is called with */
     uint64_t reserved[5];
 };
 

@@ -92,9 +92,9 @@ PAWL_API int pawl_cancel(struct pawl_runtime *rt, uint64_t id);
 
 /* Moves the clock by duration_ns and returns when it is there, callbacks have run and what they made runnable has too.
  * Before it moves, and between deadlines, it waits until no task is runnable or running, at most a second of real time;
- * a task that computes or polls for longer is then no longer waited for in this call. Functions on the blocking pool are
- * not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it is.
- * -EDEADLK from a timer callback or a poll. */
+ * a task that computes or polls for longer is then no longer waited for in this call. Functions on the blocking pool
+ * are not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it
+ * is. -EDEADLK from a timer callback or a poll. */
 PAWL_API int pawl_clock_advance(struct pawl_runtime *rt, uint64_t duration_ns);
 
 /* on: whenever no task is runnable or running and no blocking call is in progress, the clock jumps to the next
