@@ -9,7 +9,10 @@ int pawl__driver_init(struct driver *driver, const struct clock *clock, const st
     int error = pawl__reactor_init(&driver->reactor);
     if (error != 0)
         return error;
-    error = pawl__understudy_init(&driver->understudy);
+    if (clock->kind == PAWL_CLOCK_BOOTTIME)
+        error = pawl__reactor_open_alarm(&driver->reactor);
+    if (error == 0)
+        error = pawl__understudy_init(&driver->understudy);
     if (error != 0) {
         pawl__reactor_fini(&driver->reactor);
         return error;
@@ -84,6 +87,52 @@ bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at)
     return true;
 }
 
+/* On a clock of which nobody knows how fast it goes. */
+static void nap(struct driver *driver, uint64_t wake_at, uint64_t left_ns)
+{
+    uint64_t began_ns = monotonic_now_ns(), most_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : DRIVER_LOOK_NS;
+    uint64_t nap_ns = left_ns > driver->nap_ns ? left_ns : driver->nap_ns;
+    pawl__reactor_wait(&driver->reactor, nap_ns < most_ns ? nap_ns : most_ns);
+    bool slow = monotonic_now_ns() - began_ns >= left_ns && clock_now_ns(driver->clock) < wake_at;
+    uint64_t longer_ns = 2 * driver->nap_ns + DRIVER_NAP_MIN_NS;
+    driver->nap_ns = !slow ? 0 : longer_ns < DRIVER_NAP_MAX_NS ? longer_ns : DRIVER_NAP_MAX_NS;
+}
+
+static void sleep_on_other_clock(struct driver *driver, uint64_t wake_at, uint64_t left_ns)
+{
+    const struct clock *clock = driver->clock;
+    if (clock->kind == PAWL_CLOCK_BOOTTIME) {
+        pawl__reactor_set_alarm(&driver->reactor, wake_at);
+        pawl__reactor_wait(&driver->reactor, PAWL_NEVER);
+    } else if (clock->kind == PAWL_CLOCK_MANUAL) {
+        uint64_t rest_ns = clock->rest_ns(clock->context, wake_at);
+        driver->clock_to_move = rest_ns == 0;
+        pawl__reactor_wait(&driver->reactor, rest_ns);
+    } else {
+        nap(driver, wake_at, left_ns);
+    }
+}
+
+/* wake_at, or later if turns are spaced. On another clock nobody knows how much later that is. */
+static uint64_t spaced(const struct driver *driver, uint64_t wake_at)
+{
+    uint64_t earliest = pawl__driver_turned_at(driver) + driver->spacing_ns;
+    return wake_at < earliest && driver->clock->now_ns == NULL ? earliest : wake_at;
+}
+
+void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
+{
+    wake_at = spaced(driver, wake_at);
+    uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
+    if (now_ns >= wake_at)
+        return;
+    uint64_t left_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns;
+    if (PAWL_LIKELY(driver->clock->now_ns == NULL))
+        pawl__reactor_wait(&driver->reactor, left_ns);
+    else
+        sleep_on_other_clock(driver, wake_at, left_ns);
+}
+
 void pawl__driver_awake(struct driver *driver)
 {
     store_release_u64(&driver->wake_at, 0);
@@ -91,7 +140,7 @@ void pawl__driver_awake(struct driver *driver)
 
 bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
 {
-    return !pawl__driver_unchanged(driver, now_ns == UINT64_MAX ? now_ns : now_ns + 1);
+    return driver->clock_to_move || !pawl__driver_unchanged(driver, now_ns == UINT64_MAX ? now_ns : now_ns + 1);
 }
 
 /* Turns a shard; how many timers that fired. */
@@ -113,16 +162,11 @@ static void adapt_spacing(struct driver *driver, uint64_t fired)
         driver->spacing_ns = spacing > DRIVER_SPACING_MAX_NS / 2 ? DRIVER_SPACING_MAX_NS : 2 * spacing;
 }
 
-uint64_t pawl__driver_sleep_until(const struct driver *driver, uint64_t wake_at)
-{
-    uint64_t spaced = pawl__driver_turned_at(driver) + driver->spacing_ns;
-    return wake_at > spaced ? wake_at : spaced;
-}
-
 void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
 {
     uint64_t fired = 0;
-    store_relaxed_u64(&driver->turned_at, now_ns); /* relaxed: see pawl__driver_turned_at */
+    /* relaxed: see pawl__driver_turned_at */
+    store_relaxed_u64(&driver->turned_at, monotonic_beside_clock(driver->clock, now_ns));
     for (unsigned i = 0; i < driver->shard_count; i++)
         if (next_deadline(&driver->shards[i]) <= now_ns)
             fired += turn_shard(driver, &driver->shards[i], now_ns);

@@ -17,6 +17,12 @@
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
+ * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
+ * a caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it
+ * looks again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less
+ * and less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says
+ * otherwise (sched/manual.h).
+ *
  * Threads: try_lock and deadline_moved by any; the rest by the holder. Blocks: no, but for shard locks. */
 #ifndef PAWL_PARK_DRIVER_H
 #define PAWL_PARK_DRIVER_H
@@ -29,7 +35,10 @@
 enum {
     DRIVER_SPACING_MAX_NS = 200000,
     DRIVER_SPACING_MIN_NS = 25000, /* less is none */
-    DRIVER_BUSY_TURN = 4           /* timers fired in one turn, from which on turns are spaced more */
+    DRIVER_BUSY_TURN = 4,          /* timers fired in one turn, from which on turns are spaced more */
+    DRIVER_NAP_MIN_NS = 50000,
+    DRIVER_NAP_MAX_NS = 10000000,
+    DRIVER_LOOK_NS = 100000000
 };
 
 /* Access: C constant after init, D the holder's, A any thread atomic */
@@ -43,8 +52,10 @@ struct driver {
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) held; /* A */
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) wake_at; /* A instant that the holder sleeps toward; 0: awake */
     struct understudy understudy;
-    PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at */
+    PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at, in real time */
     uint64_t spacing_ns;             /* D from one turn to the next that is not made for another reason */
+    uint64_t nap_ns;                 /* D a caller's clock: sleep at least so long; 0: it keeps up with real time */
+    bool clock_to_move;              /* D a manual clock is to be moved by whoever holds the driver */
 };
 
 /* shards: shard_count of them, the caller's. -EMFILE, -ENFILE, -ENOMEM; then driver->shards is NULL. */
@@ -60,11 +71,11 @@ void pawl__driver_unlock(struct driver *driver);
 /* Publishes and returns the instant to sleep toward, the exact earliest deadline. */
 uint64_t pawl__driver_prepare(struct driver *driver);
 
-/* When to wake up in fact: wake_at, or later if turns are spaced. */
-uint64_t pawl__driver_sleep_until(const struct driver *driver, uint64_t wake_at);
-
 /* Is there still nothing earlier than wake_at? After the heavy fence. */
 bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at);
+
+/* Sleeps toward wake_at, or less for no reason. */
+void pawl__driver_sleep(struct driver *driver, uint64_t wake_at);
 
 /* The holder is awake again. */
 void pawl__driver_awake(struct driver *driver);
@@ -78,7 +89,7 @@ static inline uint64_t pawl__driver_turned_at(const struct driver *driver)
     return load_relaxed_u64(&driver->turned_at); /* relaxed: a rule of thumb */
 }
 
-/* Is anything due? */
+/* Is anything due, or the clock to move? */
 bool pawl__driver_due(const struct driver *driver, uint64_t now_ns);
 
 /* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. */

@@ -68,11 +68,12 @@ static bool sleep_in_reactor(struct parker *parker, uint64_t wake_at)
     struct driver *driver = parker->driver;
     if (!begin(parker, PARKER_PARKED_DRIVER))
         return true;
-    uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
     noise_point("parker.token.parked");
-    if (now_ns < wake_at)
-        pawl__reactor_wait(&driver->reactor, wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns);
-    return end(parker);
+    pawl__driver_sleep(driver, wake_at);
+    bool notified = end(parker);
+    if (notified)
+        driver->clock_to_move = false; /* there is something to run first */
+    return notified;
 }
 
 /* Holds the driver until something is due or a token comes. host NULL: the last look has been taken. */
@@ -86,7 +87,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
         pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
         if (host != NULL && host->last_look(host->context))
             result = PARK_WORK;
-        else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, pawl__driver_sleep_until(driver, wake_at)))
+        else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, wake_at))
             result = PARK_NOTIFIED;
         else if (pawl__driver_due(driver, clock_now_ns(driver->clock)))
             result = PARK_DRIVER_HELD;

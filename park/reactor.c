@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/assert.h"
@@ -27,10 +28,17 @@ void pawl__wake_fd_write(int fd)
     }
 }
 
+/* Edge-triggered: it is never read. */
+static int watch(const struct reactor *reactor, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+    return epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
+}
+
 int pawl__reactor_init(struct reactor *reactor)
 {
     int error;
-    *reactor = (struct reactor){.epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    *reactor = (struct reactor){.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .alarm_fd = -1, .alarm_ns = UINT64_MAX};
     if (reactor->epoll_fd < 0)
         return -errno;
     reactor->wake_fd = pawl__wake_fd_open();
@@ -38,18 +46,41 @@ int pawl__reactor_init(struct reactor *reactor)
         error = reactor->wake_fd;
         goto close_epoll;
     }
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-    if (epoll_ctl(reactor->epoll_fd, EPOLL_CTL_ADD, reactor->wake_fd, &event) == 0)
+    if ((error = watch(reactor, reactor->wake_fd)) == 0)
         return 0;
-    error = -errno;
     close(reactor->wake_fd);
 close_epoll:
     close(reactor->epoll_fd);
     return error;
 }
 
+int pawl__reactor_open_alarm(struct reactor *reactor)
+{
+    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    int error = fd < 0 ? -errno : watch(reactor, fd);
+    if (error == 0)
+        reactor->alarm_fd = fd;
+    else if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+void pawl__reactor_set_alarm(struct reactor *reactor, uint64_t instant_ns)
+{
+    if (instant_ns == reactor->alarm_ns)
+        return;
+    /* zero disarms; nobody sets an alarm for an instant that has passed */
+    uint64_t ns = instant_ns == UINT64_MAX ? 0 : instant_ns;
+    struct itimerspec at = {.it_value = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}};
+    if (timerfd_settime(reactor->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL) != 0)
+        pawl__fatal("timerfd_settime failed on the reactor's own descriptor");
+    reactor->alarm_ns = instant_ns;
+}
+
 void pawl__reactor_fini(struct reactor *reactor)
 {
+    if (reactor->alarm_fd >= 0)
+        close(reactor->alarm_fd);
     close(reactor->wake_fd);
     close(reactor->epoll_fd);
 }

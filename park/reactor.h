@@ -4,7 +4,11 @@
  * nanoseconds (epoll_pwait2, Linux 5.11); where the kernel or a filter refuses it, in milliseconds, rounded up, so
  * that nobody wakes early.
  *
- * Threads: wait by the driver's holder only, wake by any. Blocks: wait. Errors: negative errno from init. */
+ * An alarm, if it was asked for, is a timerfd on CLOCK_BOOTTIME, since epoll's own timeout stands still while the
+ * machine is suspended. It is edge-triggered too and never read: each setting is good for one edge.
+ *
+ * Threads: wait and set_alarm by the driver's holder only, wake by any. Blocks: wait. Errors: negative errno from init.
+ */
 #ifndef PAWL_PARK_REACTOR_H
 #define PAWL_PARK_REACTOR_H
 
@@ -14,12 +18,20 @@
 struct reactor {
     int epoll_fd;
     int wake_fd;
+    int alarm_fd;      /* -1: none */
+    uint64_t alarm_ns; /* holder's: what it is set to; UINT64_MAX: nothing */
     bool milliseconds; /* holder's: epoll_pwait2 was refused */
 };
 
 /* -EMFILE, -ENFILE, -ENOMEM. */
 int pawl__reactor_init(struct reactor *reactor);
 void pawl__reactor_fini(struct reactor *reactor);
+
+/* The same errors, and no change then. */
+int pawl__reactor_open_alarm(struct reactor *reactor);
+
+/* Has a wait return at an instant on CLOCK_BOOTTIME; UINT64_MAX: at none. */
+void pawl__reactor_set_alarm(struct reactor *reactor, uint64_t instant_ns);
 
 /* Sleeps until woken or timeout_ns have passed (0: only looks; UINT64_MAX: no timeout), or a little less for no
  * reason. */

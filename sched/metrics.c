@@ -21,8 +21,12 @@ static void add_counters(struct pawl_metrics *out, const struct counters *counte
     out->driver_rescues += READ(counters->rescues);
 }
 
-static void add_shard(struct pawl_metrics *out, const struct shard *shard)
+/* `own` is the number of the shard that is its own: with a manual clock there is but one, the first worker's. */
+static void add_shard(struct pawl_metrics *out, const struct pawl_runtime *rt, unsigned own)
 {
+    if (own >= rt->shard_count)
+        return;
+    const struct shard *shard = &rt->shards[own];
     out->timers_armed += READ(shard->armed);
     out->timers_reset += READ(shard->moved);
     out->timers_cancelled += READ(shard->cancelled);
@@ -32,14 +36,14 @@ static void add_shard(struct pawl_metrics *out, const struct shard *shard)
 static void add_worker(struct pawl_metrics *out, const struct pawl_runtime *rt, unsigned index)
 {
     add_counters(out, &rt->workers[index].counters);
-    add_shard(out, rt->workers[index].shard);
+    add_shard(out, rt, index);
 }
 
 static void add_ports(struct pawl_metrics *out, const struct pawl_runtime *rt)
 {
     for (unsigned i = 0; i < rt->port_count; i++) {
         add_counters(out, &rt->ports[i].counters);
-        add_shard(out, rt->ports[i].shard);
+        add_shard(out, rt, rt->worker_count + i);
     }
 }
 

@@ -32,6 +32,8 @@ static int check_options(const struct pawl_options *o)
         return -EINVAL;
     if (o->tick_ns < 1 || o->tick_ns > 1000000000 || !stack_size_ok(o->stack_size))
         return -EINVAL;
+    if ((unsigned)o->clock > PAWL_CLOCK_MANUAL || (o->clock_now != NULL) != (o->clock == PAWL_CLOCK_CUSTOM))
+        return -EINVAL;
     return (o->allocator.alloc == NULL) == (o->allocator.free == NULL) ? 0 : -EINVAL;
 }
 
@@ -51,14 +53,35 @@ static unsigned power_of_two_at_least(unsigned n)
     return power;
 }
 
+static uint64_t boottime_now_ns(void *unused)
+{
+    struct timespec t;
+    (void)unused;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void apply_clock(struct pawl_runtime *rt, const struct pawl_options *o)
+{
+    rt->clock = (struct clock){.kind = o->clock,
+                               .now_ns = o->clock_now,
+                               .context = o->clock_context,
+                               .tick_ns = o->tick_ns,
+                               .tick_shift = clock_tick_shift(o->tick_ns)};
+    if (o->clock == PAWL_CLOCK_BOOTTIME)
+        rt->clock.now_ns = boottime_now_ns;
+    else if (o->clock == PAWL_CLOCK_MANUAL)
+        pawl__manual_init(rt);
+}
+
 static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
 {
     unsigned workers = o->workers == PAWL_WORKERS_AUTO ? pawl__cpus_allowed() : (unsigned)o->workers;
     rt->worker_count = workers > PAWL_WORKERS_MAX ? PAWL_WORKERS_MAX : workers;
     unsigned ports = rt->worker_count < PORTS_MIN ? PORTS_MIN : rt->worker_count;
     rt->port_count = power_of_two_at_least(ports > PORTS_MAX ? PORTS_MAX : ports);
-    rt->shard_count = rt->worker_count + rt->port_count;
-    rt->clock = (struct clock){.tick_ns = o->tick_ns, .tick_shift = clock_tick_shift(o->tick_ns)};
+    apply_clock(rt, o);
+    rt->shard_count = o->clock == PAWL_CLOCK_MANUAL ? 1 : rt->worker_count + rt->port_count;
     rt->level_count = clock_wheel_levels(&rt->clock);
     rt->allocator = o->allocator;
     rt->hooks = o->hooks;
@@ -117,7 +140,7 @@ static void init_shards(struct pawl_runtime *rt)
         pawl__shard_init(&rt->shards[i], &rt->clock, shard_id(rt->id, i), &rt->levels[i * rt->level_count],
                          rt->level_count);
     for (unsigned i = 0; i < rt->port_count; i++)
-        rt->ports[i].shard = &rt->shards[rt->worker_count + i];
+        rt->ports[i].shard = &rt->shards[(rt->worker_count + i) % rt->shard_count];
 }
 
 static int init_workers(struct pawl_runtime *rt)
@@ -127,7 +150,7 @@ static int init_workers(struct pawl_runtime *rt)
         worker->runtime = rt;
         worker->index = i;
         worker->current = (struct current){.runtime = rt, .worker = worker};
-        worker->shard = &rt->shards[i];
+        worker->shard = &rt->shards[i % rt->shard_count];
         worker->until_inject = WORKER_INJECT_INTERVAL;
         worker->until_clock = worker->clock_interval = 1;
         random_init(&worker->random, rt->seed, i);

@@ -14,6 +14,7 @@
 #include "sched/current.h"
 #include "sched/idle.h"
 #include "sched/inject.h"
+#include "sched/manual.h"
 #include "sched/stack.h"
 #include "sched/task.h"
 #include "sched/waiter.h"
@@ -63,6 +64,7 @@ struct pawl_runtime {
     struct idle idle;
     struct inject inject;
     struct driver driver;
+    struct manual_clock manual;
     struct stack_pool stacks;
     struct after_table afters;
     struct blocking_pool blocking;
@@ -111,7 +113,11 @@ void pawl__runtime_stop(struct pawl_runtime *rt);
 /* Closes every shard, on a worker that counts as in a callback, once. */
 void pawl__runtime_close_shards(struct pawl_runtime *rt);
 
-/* To be called by each worker that has announced its sleep: edge runtime.quiet. */
+/* Is no task runnable or running? And no blocking call in progress either? */
+bool pawl__runtime_at_rest(struct pawl_runtime *rt);
+bool pawl__runtime_is_idle(struct pawl_runtime *rt);
+
+/* To be called by each worker that has announced its sleep: edges runtime.quiet and manual.rest. */
 void pawl__runtime_quiet(struct pawl_runtime *rt);
 
 /* 0, or why calls on it fail: -EINVAL for NULL, -EPERM in a forked child. */

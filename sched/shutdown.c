@@ -28,6 +28,8 @@ uint64_t pawl__runtime_live_tasks(struct pawl_runtime *rt)
 
 void pawl__runtime_quiet(struct pawl_runtime *rt)
 {
+    if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
+        pawl__manual_rest(rt);
     fence_light(&rt->fences); /* edge runtime.quiet, step 2 of who goes to sleep */
     if (PAWL_LIKELY(load_relaxed_u32(&rt->quiet_waiters) == 0)) /* step 3; relaxed: ordered by the fence */
         return;
@@ -67,14 +69,19 @@ static bool nothing_queued(struct pawl_runtime *rt)
     return inject_length(&rt->inject) <= 0;
 }
 
-static bool is_idle(struct pawl_runtime *rt)
+bool pawl__runtime_at_rest(struct pawl_runtime *rt)
 {
     /* Who sleeps is asked again after the queues: a worker that took from them meanwhile is awake, or has done with it.
-     * No blocking call is in progress, and none has begun meanwhile: so there was none either while all slept. */
+     */
+    return all_sleep(rt) && nothing_queued(rt) && all_sleep(rt);
+}
+
+bool pawl__runtime_is_idle(struct pawl_runtime *rt)
+{
+    /* No blocking call is in progress, and none has begun meanwhile: so there was none either while all slept. */
     uint64_t calls = load_seq_cst_u64(&rt->blocking.calls);
     return runtime_phase(rt) == PHASE_STOPPED ||
-           ((uint32_t)calls == 0 && all_sleep(rt) && nothing_queued(rt) && all_sleep(rt) &&
-            load_seq_cst_u64(&rt->blocking.calls) == calls);
+           ((uint32_t)calls == 0 && pawl__runtime_at_rest(rt) && load_seq_cst_u64(&rt->blocking.calls) == calls);
 }
 
 int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns)
@@ -84,7 +91,7 @@ int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns)
         return error;
     if (pawl__current() != NULL)
         return -EDEADLK;
-    return await(rt, is_idle, deadline_ns) ? 0 : -ETIMEDOUT;
+    return await(rt, pawl__runtime_is_idle, deadline_ns) ? 0 : -ETIMEDOUT;
 }
 
 /* ---- the phases ---- */
@@ -123,6 +130,7 @@ void pawl__runtime_close_shards(struct pawl_runtime *rt)
     for (unsigned i = 0; i < rt->shard_count; i++)
         if (pawl__shard_close(&rt->shards[i])) /* relaxed: an earlier one has been told of by who armed it */
             pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&rt->shards[i].next_deadline));
+    pawl__manual_close(rt);
     pawl__runtime_quiet(rt);
 }
 

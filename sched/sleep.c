@@ -19,7 +19,7 @@ int pawl__interruption(struct pawl_task *task)
 
 int pawl__deadline_passed(struct pawl_task *task, uint64_t deadline_ns)
 {
-    if (deadline_ns == PAWL_NEVER || deadline_ns > pawl_now(NULL))
+    if (deadline_ns == PAWL_NEVER || deadline_ns > wait_now_ns(task))
         return 0;
     const struct timeout *timeout = task == NULL ? NULL : timeout_in_force(task);
     return timeout != NULL && timeout->alarm.deadline_ns < deadline_ns ? -ETIME : -ETIMEDOUT;
@@ -128,8 +128,7 @@ int pawl_sleep_until(uint64_t deadline_ns)
 
 int pawl_sleep(uint64_t duration_ns)
 {
-    struct current *current = pawl__current();
-    return pawl_sleep_until(pawl_saturating_add(pawl_now(current == NULL ? NULL : current->runtime), duration_ns));
+    return pawl_sleep_until(pawl_saturating_add(wait_now_ns(current_task()), duration_ns));
 }
 
 static bool take_permit(struct pawl_task *task, void *context)

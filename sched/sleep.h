@@ -25,6 +25,12 @@ int pawl__interruption(struct pawl_task *task);
  * task NULL: a plain thread. Twice does no harm. */
 int pawl__cut_short(struct pawl_task *task, int error);
 
+/* What the deadlines of the caller's waits are on: its task's runtime's clock; task NULL: CLOCK_MONOTONIC. */
+static inline uint64_t wait_now_ns(const struct pawl_task *task)
+{
+    return task == NULL ? monotonic_now_ns() : clock_now_ns(&task->runtime->clock);
+}
+
 /* Need a wait of the calling task (NULL: plain thread) not even begin, since its deadline has passed? 0, -ETIMEDOUT, or
  * -ETIME: that of a pawl_timeout around it passed before. */
 int pawl__deadline_passed(struct pawl_task *task, uint64_t deadline_ns);

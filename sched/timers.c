@@ -264,7 +264,8 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
 static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry, uint64_t deadline_ns)
 {
     uint64_t tick = tick_of(shard->clock, entry, deadline_ns);
-    switch (entry_extend(entry, tick)) {
+    /* With a manual clock it is filed at once, so that those of one deadline fire in the order of arming. */
+    switch (shard->clock->kind == PAWL_CLOCK_MANUAL ? ENTRY_NOT_LATER : entry_extend(entry, tick)) {
     case ENTRY_EXTENDED:
         fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter */
         return SHARD_DONE;

@@ -119,6 +119,8 @@ static void leave_driver(struct pawl_runtime *rt)
 static void turn_driver(struct worker *worker, uint64_t now_ns)
 {
     struct pawl_runtime *rt = worker->runtime;
+    if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
+        now_ns = pawl__manual_move(rt);
     worker->current.in_callback = true;
     pawl__driver_turn(&rt->driver, now_ns);
     worker->current.in_callback = false;
@@ -131,6 +133,8 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
 {
     struct pawl_runtime *rt = worker->runtime;
     if (load_relaxed_u64(&worker->shard->next_deadline) > now_ns) /* relaxed: ours, or soon looked at again */
+        return;
+    if (rt->clock.kind == PAWL_CLOCK_MANUAL) /* the one shard is the driver's, for the sake of the order */
         return;
     worker->current.in_callback = true;
     bool published = pawl__shard_turn(worker->shard, clock_tick_at(&rt->clock, now_ns));
@@ -152,7 +156,8 @@ void pawl__worker_look_at_clock(struct worker *worker)
 {
     enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
     struct pawl_runtime *rt = worker->runtime;
-    uint64_t now_ns = clock_now_ns(&rt->clock), passed_ns = now_ns - worker->clock_read_ns;
+    uint64_t real_ns = monotonic_now_ns(), now_ns = clock_beside_monotonic(&rt->clock, real_ns);
+    uint64_t passed_ns = real_ns - worker->clock_read_ns;
     if (passed_ns < SOON_NS && worker->clock_interval <= WORKER_CLOCK_INTERVAL_MAX / 2)
         worker->clock_interval *= 2;
     else if (passed_ns < SOON_NS)
@@ -162,9 +167,9 @@ void pawl__worker_look_at_clock(struct worker *worker)
     worker->until_clock = worker->clock_interval;
     if (worker->clock_interval == WORKER_CLOCK_INTERVAL_MAX && worker->until_inject > 1)
         worker->until_clock = worker->until_inject; /* both on one way home */
-    worker->clock_read_ns = now_ns;
+    worker->clock_read_ns = real_ns;
     turn_own_shard(worker, now_ns);
-    if (now_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))
+    if (real_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))
         turn_driver(worker, now_ns);
     if (PAWL_UNLIKELY(runtime_phase(rt) >= PHASE_CANCELLING))
         close_shards(worker);
@@ -202,7 +207,7 @@ static void begin(struct worker *worker, struct pawl_task *task)
  * stolen away from the one it works with. */
 bool pawl__worker_share_spent(struct worker *worker)
 {
-    uint64_t now_ns = clock_now_ns(&worker->runtime->clock);
+    uint64_t now_ns = monotonic_now_ns();
     if (worker->slice_began_ns == 0)
         worker->slice_began_ns = now_ns;
     else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
@@ -528,9 +533,9 @@ static void park(struct worker *worker)
     store_relaxed_u64(&worker->counters.rescues, worker->parker->rescues);
     if (rt->hooks.after_park != NULL)
         rt->hooks.after_park(rt->hooks.context, (int)worker->index);
-    worker->clock_read_ns = clock_now_ns(&rt->clock);
+    worker->clock_read_ns = monotonic_now_ns();
     if ((result & PARK_DRIVER_HELD) != 0)
-        turn_driver(worker, worker->clock_read_ns);
+        turn_driver(worker, clock_beside_monotonic(&rt->clock, worker->clock_read_ns));
 }
 
 /* ---- the thread ---- */
@@ -544,7 +549,7 @@ static void set_up_thread(struct worker *worker)
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); /* else the kernel rounds each sleep up by 50 us */
     snprintf(name, sizeof name, "%.10s-%u", rt->name, worker->index);
     pthread_setname_np(pthread_self(), name);
-    worker->clock_read_ns = clock_now_ns(&rt->clock);
+    worker->clock_read_ns = monotonic_now_ns();
     if (rt->hooks.thread_start != NULL)
         rt->hooks.thread_start(rt->hooks.context, (int)worker->index);
 }

@@ -1,4 +1,4 @@
-/* A million timers an hour ahead, and nothing to do: the runtime's threads must not run at all.
+/* A million timers an hour ahead, and nothing to do: the runtime's threads must not run at all, whatever its clock.
  *
  * Over a window the kernel's own count of each of the runtime's threads (context switches, nanoseconds on a processor)
  * and the workers' counters have to stand still. */
@@ -130,7 +130,7 @@ static void *arm_share(void *arg)
     for (int i = 0; i < share->count; i++) {
         uint64_t ahead_ns = PAWL_SEC(3600) + random_below(&share->random, PAWL_SEC(3600));
         pawl_timer_init(&share->timers[i], must_not_fire, NULL);
-        int result = pawl_timer_arm(share->rt, &share->timers[i], pawl_now(NULL) + ahead_ns);
+        int result = pawl_timer_arm(share->rt, &share->timers[i], pawl_now(share->rt) + ahead_ns);
         CHECK(result == 0, "pawl_timer_arm returned %d", result);
         count(ARMED);
     }
@@ -230,10 +230,13 @@ static void watch_window(const struct round *round, const struct pawl_runtime *r
 
 static void run(const struct round *round)
 {
+    static const enum pawl_clock clocks[] = {PAWL_CLOCK_MONOTONIC, PAWL_CLOCK_MONOTONIC, PAWL_CLOCK_BOOTTIME,
+                                             PAWL_CLOCK_MANUAL};
     static struct threads threads, others;
     struct pawl_timer *timers = stress_allocate(TIMERS * sizeof *timers);
     struct pawl_options o;
     stress_options(&o, round);
+    o.clock = clocks[round->seed % 4];
     list_threads(&others);
     struct pawl_runtime *rt = stress_runtime_create(&o);
     arm_all(rt, timers, round->seed);

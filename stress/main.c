@@ -19,6 +19,7 @@ static const struct scenario *const scenarios[] = {
     &stress_steal_storm,
     &stress_park_storm,
     &stress_clock_jump,
+    &stress_clocks,
     &stress_oom,
     &stress_thread_exhaustion,
     &stress_fd_exhaustion,

@@ -51,7 +51,7 @@ struct scenario {
 
 extern const struct scenario stress_spawn_steal_park, stress_timer_storm, stress_shutdown_storm, stress_blocked_worker,
     stress_wake_storm, stress_join_cancel, stress_block_pool, stress_after_cancel, stress_idle_quiet,
-    stress_cancel_sync_free, stress_steal_storm, stress_park_storm, stress_clock_jump, stress_oom,
+    stress_cancel_sync_free, stress_steal_storm, stress_park_storm, stress_clock_jump, stress_clocks, stress_oom,
     stress_thread_exhaustion, stress_fd_exhaustion, stress_timeouts, stress_poll_storm, stress_timer_poll,
     stress_sync_permits, stress_sync_channels, stress_sync_fan, stress_sync_doors;
 

@@ -400,7 +400,7 @@ int pawl_select_try(struct pawl_case *cases, size_t count)
         return error;
     set_up(&s, cases, count, PAWL_NEVER);
     int index = begin(&s, false);
-    if (index == -EAGAIN && s.at_deadline >= 0 && s.deadline_ns <= pawl_now(NULL))
+    if (index == -EAGAIN && s.at_deadline >= 0 && s.deadline_ns <= wait_now_ns(current_task()))
         index = s.at_deadline;
     return finish(cases, index);
 }

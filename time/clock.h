@@ -3,12 +3,16 @@
  * Rounding is what makes timers never early: a deadline's tick is rounded up, the current tick down, so a timer whose
  * tick has come is due. Both saturate: a deadline too far to count becomes TICK_LAST, PAWL_NEVER becomes TICK_NEVER.
  *
- * Threads: constant after init. The now function may be called from any thread and need not be monotonic; the wheel
- * takes a step back for standing still. */
+ * Kinds: CLOCK_MONOTONIC is the fast one, and what the library measures itself by (slices, intervals, patience),
+ * whatever the clock of its timers. Any other has a now function. A caller's need not be monotonic: the wheel takes a
+ * step back for standing still, up to CLOCK_STEP_BACK_NS, and is set back by a longer one. A manual clock also has a
+ * function that says when it is to move: see sched/manual.h.
+ *
+ * Threads: constant after init; the now function may be called from any. */
 #ifndef PAWL_TIME_CLOCK_H
 #define PAWL_TIME_CLOCK_H
 
-#include <pawl/base.h>
+#include <pawl/runtime.h>
 #include <time.h>
 
 #include "base/assert.h"
@@ -18,12 +22,18 @@
 /* The last tick that can be a deadline: what lies above is for the state cell's flags. */
 #define TICK_LAST (UINT64_MAX - 64)
 
+#define CLOCK_STEP_BACK_NS UINT64_C(10000000)
+
 struct clock {
-    uint64_t (*now_ns)(void *context); /* NULL: CLOCK_MONOTONIC */
+    enum pawl_clock kind;
+    pawl_clock_fn *now_ns; /* NULL: CLOCK_MONOTONIC */
     void *context;
     uint64_t tick_ns;    /* at least 1 */
     unsigned tick_shift; /* tick_ns is 1 << this; 0: not known to be such a number. A division is the most that arming
                           * does otherwise */
+    /* Manual: for how long, in real time, the driver's holder may sleep toward wake_at; 0: not at all, the clock is to
+     * move. */
+    uint64_t (*rest_ns)(void *context, uint64_t wake_at);
 };
 
 static inline uint64_t monotonic_now_ns(void)
@@ -47,6 +57,17 @@ static inline unsigned clock_tick_shift(uint64_t tick_ns)
 static inline uint64_t clock_whole_ticks(const struct clock *clock, uint64_t ns)
 {
     return PAWL_LIKELY(clock->tick_shift != 0) ? ns >> clock->tick_shift : ns / clock->tick_ns;
+}
+
+/* The reading that goes with one of CLOCK_MONOTONIC that was just taken, and the other way round. */
+static inline uint64_t clock_beside_monotonic(const struct clock *clock, uint64_t monotonic_ns)
+{
+    return PAWL_LIKELY(clock->now_ns == NULL) ? monotonic_ns : clock->now_ns(clock->context);
+}
+
+static inline uint64_t monotonic_beside_clock(const struct clock *clock, uint64_t now_ns)
+{
+    return PAWL_LIKELY(clock->now_ns == NULL) ? now_ns : monotonic_now_ns();
 }
 
 /* The tick that has been reached at now_ns. */

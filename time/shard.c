@@ -313,6 +313,24 @@ static void complete_locked(struct shard *shard, struct waker_batch *batch)
     fire_due_locked(shard, &(struct turn){TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, batch);
 }
 
+/* After a step back of the clock what is armed is earlier than all that the wheel thinks has passed: it is filed anew,
+ * so that it does not have to wait until the clock has caught up. */
+static void set_back_locked(struct shard *shard, uint64_t now_tick)
+{
+    struct list all;
+    struct list_node *node;
+    if (now_tick >= shard->wheel.elapsed ||
+        shard->wheel.elapsed - now_tick <= CLOCK_STEP_BACK_NS / shard->clock->tick_ns + 1)
+        return;
+    list_init(&all);
+    pawl__wheel_drain(&shard->wheel, &all);
+    shard->wheel.elapsed = now_tick;
+    while ((node = list_pop_front(&all)) != NULL) {
+        struct wheel_entry *entry = PAWL_CONTAINER_OF(node, struct wheel_entry, link);
+        pawl__wheel_insert(&shard->wheel, entry, true_when(entry));
+    }
+}
+
 bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
 {
     struct waker_batch batch = {.count = 0};
@@ -324,6 +342,8 @@ bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
     shard->firing = true;
     publish_locked(shard, TICK_NEVER);
     shard->published_tick = 0; /* what is armed meanwhile is published at the end */
+    if (PAWL_UNLIKELY(shard->clock->now_ns != NULL) && !shard->closed)
+        set_back_locked(shard, now_tick);
     pawl__wheel_advance(&shard->wheel, now_tick, &shard->due);
     fire_due_locked(shard, &(struct turn){now_tick, CELL_FIRED, SHARD_TURN_MAX}, &batch);
     complete_locked(shard, &batch);
@@ -357,6 +377,8 @@ bool pawl__shard_closed(struct shard *shard)
 void pawl__shard_settle(struct shard *shard)
 {
     lock_acquire(&shard->lock);
+    if (PAWL_UNLIKELY(shard->clock->now_ns != NULL) && !shard->firing)
+        set_back_locked(shard, clock_tick_at(shard->clock, clock_now_ns(shard->clock)));
     if (!shard->firing && list_empty(&shard->due))
         publish_locked(shard, pawl__wheel_settle(&shard->wheel));
     lock_release(&shard->lock);

@@ -30,7 +30,8 @@
 
 PAWL_BEGIN_DECLS
 
-/* Times are nanoseconds: a duration, or an instant on CLOCK_MONOTONIC. Where Pawl adds them the sum saturates. */
+/* Times are nanoseconds: a duration, or an instant on CLOCK_MONOTONIC (in a runtime that was given another clock, on
+ * that one; see runtime.h). Where Pawl adds them the sum saturates. */
 #define PAWL_NEVER UINT64_MAX
 
 #define PAWL_US(n) ((uint64_t)(n) * UINT64_C(1000))

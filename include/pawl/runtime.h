@@ -36,11 +36,27 @@ struct pawl_hooks {
     void *context;
 };
 
+/* What the instants of a runtime are on: those of its tasks, timers and deadlines. Plain threads, and functions on the
+ * blocking pool, wait on CLOCK_MONOTONIC whatever the runtime's clock; so do shutdown and pawl_runtime_wait_idle. */
+enum pawl_clock {
+    PAWL_CLOCK_MONOTONIC, /* CLOCK_MONOTONIC; stands still while the machine is suspended */
+    PAWL_CLOCK_BOOTTIME,  /* CLOCK_BOOTTIME: counts on while it is */
+    PAWL_CLOCK_CUSTOM,    /* the caller's now function */
+    PAWL_CLOCK_MANUAL     /* 0, until pawl_clock_advance or pawl_clock_auto_advance moves it (time.h) */
+};
+
+/* A clock of the caller's, in nanoseconds. Any thread may call it, often and several at once; it does not suspend, nor
+ * call back into the runtime. It may stand still, go backward or jump: timers fire once, and not before it has reached
+ * their deadlines. An idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and
+ * looks again: so much later than others do timers fire after a jump ahead. On a clock that goes slowly or stands
+ * still, and after a step back of less than 10 ms, they are up to 10 ms late. */
+typedef uint64_t pawl_clock_fn(void *context);
+
 struct pawl_options {
     size_t size;                   /* of this struct, set by pawl_options_init */
     int workers;                   /* 1 to PAWL_WORKERS_MAX, or PAWL_WORKERS_AUTO */
     unsigned blocking_threads_max; /* 1 to 65536; threads are started when needed; default 512 */
-    uint64_t tick_ns;              /* length of a timer tick, 1 to 1 s; default 32768 */
+    uint64_t tick_ns;              /* length of a timer tick, 1 to 1 s; default 32768; with the manual clock always 1 */
     size_t stack_size;             /* of a task, in bytes, 16 KiB to 1 GiB, rounded up to pages; default 128 KiB */
     uint64_t tasks_max;            /* unfinished tasks at once, -EAGAIN beyond; 0: as many as memory holds */
     uint64_t seed;                 /* of every random choice; 0: a new one each time */
@@ -48,7 +64,10 @@ struct pawl_options {
     const char *name;              /* workers' thread names are this and an index; default "pawl"; copied */
     struct pawl_allocator allocator;
     struct pawl_hooks hooks;
-    uint64_t reserved[8];
+    enum pawl_clock clock;    /* default PAWL_CLOCK_MONOTONIC */
+    pawl_clock_fn *clock_now; /* of PAWL_CLOCK_CUSTOM, else NULL */
+    void *clock_context;      /* what it is called with */
+    uint64_t reserved[5];
 };
 
 /* Fills in the defaults. */
@@ -94,7 +113,7 @@ PAWL_API int pawl_worker_index(void);
 PAWL_API int pawl_runtime_workers(const struct pawl_runtime *rt);
 
 /* From a plain thread: blocks until no task is runnable or running and no blocking call is in progress.
- * -ETIMEDOUT: not by deadline_ns; -EDEADLK: from inside. */
+ * -ETIMEDOUT: not by deadline_ns, on CLOCK_MONOTONIC; -EDEADLK: from inside. */
 PAWL_API int pawl_runtime_wait_idle(struct pawl_runtime *rt, uint64_t deadline_ns);
 
 PAWL_END_DECLS

@@ -2,8 +2,8 @@
  *
  * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle
  * machine. It has exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never
- * overlap.
- * Instants are those of pawl_now, on CLOCK_MONOTONIC. rt NULL: the runtime of the caller; -EINVAL outside one. */
+ * overlap. Instants are those of pawl_now: on CLOCK_MONOTONIC, unless the runtime was given another clock (runtime.h).
+ * rt NULL: the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TIME_H
 #define PAWL_TIME_H
 
@@ -20,7 +20,7 @@ PAWL_API uint64_t pawl_now(const struct pawl_runtime *rt);
  * Outside a worker of rt, and on a clock other than CLOCK_MONOTONIC, a precise reading. */
 PAWL_API uint64_t pawl_now_cached(const struct pawl_runtime *rt);
 
-/* Suspends for duration_ns, or until deadline_ns. */
+/* Suspends for duration_ns, or until deadline_ns; outside a task on CLOCK_MONOTONIC, also on a blocking thread. */
 PAWL_API int pawl_sleep(uint64_t duration_ns);
 PAWL_API int pawl_sleep_until(uint64_t deadline_ns);
 
@@ -135,6 +135,25 @@ PAWL_API void pawl_interval_init(struct pawl_interval *iv, uint64_t first_ns, ui
  * call is about the same one. -EINVAL: period 0, or no such policy. */
 PAWL_API int pawl_interval_tick(struct pawl_interval *iv, uint64_t *scheduled_ns);
 PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *scheduled_ns, uint64_t deadline_ns);
+
+/* A manual clock, for tests: time passes when they say so. It begins at 0 and stops at PAWL_NEVER. The clock moves from
+ * one deadline to the next; at each, timers fire in the order in which they were armed, and while their callbacks run
+ * the clock reads that deadline. It moves on when no task is runnable or running: so what a callback or a task arms
+ * within the window fires within it too, and a task that sleeps in a loop is woken as often as in real time. A runtime
+ * that is cancelling everything moves its clock by itself, for those who sleep while they clean up.
+ *
+ * Both calls: -EPERM on another clock, -ESHUTDOWN once everything is being cancelled. */
+
+/* Moves the clock by duration_ns and returns when it is there, callbacks have run and what they made runnable has too.
+ * Before it moves, and between deadlines, it waits until no task is runnable or running, at most a second of real time;
+ * a task that computes or polls for longer is then no longer waited for in this call. Functions on the blocking pool
+ * are not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it
+ * is. -EDEADLK from a timer callback or a poll. */
+PAWL_API int pawl_clock_advance(struct pawl_runtime *rt, uint64_t duration_ns);
+
+/* on: whenever no task is runnable or running and no blocking call is in progress, the clock jumps to the next
+ * deadline, if there is one. So a test of a day of timeouts takes as long as what it computes. */
+PAWL_API int pawl_clock_auto_advance(struct pawl_runtime *rt, bool on);
 
 PAWL_END_DECLS
 

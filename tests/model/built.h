@@ -13,11 +13,12 @@
 static struct pawl_runtime *rt;
 
 /* Before the first thread starts: it costs no steps. */
-static void build(int workers)
+static void build_on(int workers, enum pawl_clock clock)
 {
     struct pawl_options o;
     pawl_options_init(&o);
     o.workers = workers;
+    o.clock = clock;
     o.tick_ns = 1000000; /* few levels */
     o.seed = 1;
     rt = pawl__memory_alloc(&o.allocator, sizeof *rt, PAWL_CACHE_LINE);
@@ -25,6 +26,11 @@ static void build(int workers)
     for (unsigned i = 0; i < rt->worker_count; i++)
         rt->workers[i].until_clock = rt->workers[i].clock_interval = 64; /* the clock is not looked at */
     pawl__registry_add(rt);
+}
+
+static inline void build(int workers)
+{
+    build_on(workers, PAWL_CLOCK_MONOTONIC);
 }
 
 /* The calling thread is this worker from now on. */

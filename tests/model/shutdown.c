@@ -458,7 +458,7 @@ static void await_end(void *unused)
 static void await_rest(void *unused)
 {
     (void)unused;
-    MODEL_ASSERT(await(rt, is_idle, PAWL_NEVER));
+    MODEL_ASSERT(await(rt, pawl__runtime_is_idle, PAWL_NEVER));
 }
 
 static void quiet(void (*who_waits)(void *))
@@ -495,7 +495,7 @@ static void block_again(void *unused)
 static void ask_whether_idle(void *unused)
 {
     (void)unused;
-    MODEL_ASSERT(!is_idle(rt));
+    MODEL_ASSERT(!pawl__runtime_is_idle(rt));
 }
 
 static void never_quiet(void)

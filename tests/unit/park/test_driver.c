@@ -222,9 +222,10 @@ Test(driver, turns_all_shards_in_which_something_is_due)
     arm(0, &later, 9000000);
     pawl__driver_turn(&driver, 1999999);
     cr_assert_eq(fired, 0);
+    uint64_t before_ns = monotonic_now_ns();
     pawl__driver_turn(&driver, 2001000);
     cr_assert_eq(fired, 2);
-    cr_assert_eq(pawl__driver_turned_at(&driver), 2001000);
+    cr_assert_geq(pawl__driver_turned_at(&driver), before_ns, "in real time, whatever the clock");
     pawl__driver_turn(&driver, 2002000);
     cr_assert_eq(fired, 3);
     cr_assert_eq(pawl__driver_prepare(&driver), 9000000);

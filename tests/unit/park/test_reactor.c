@@ -153,3 +153,48 @@ Test(reactor, says_that_descriptors_have_run_out_and_gives_them_back)
         cr_assert_eq(next_descriptor(), next);
     }
 }
+
+/* ---- the alarm ---- */
+
+static uint64_t boottime_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* true: it was the alarm that ended the wait, not a timeout of a fifth of a second. */
+static bool rings(void)
+{
+    uint64_t before_ns = monotonic_now_ns();
+    pawl__reactor_wait(&reactor, 200000000);
+    return monotonic_now_ns() - before_ns < 200000000;
+}
+
+Test(reactor, alarm_rings_once_and_not_early)
+{
+    cr_assert_eq(pawl__reactor_open_alarm(&reactor), 0);
+    for (uint64_t ahead_ns = 1; ahead_ns < 5000000; ahead_ns *= 10) {
+        uint64_t instant_ns = boottime_ns() + ahead_ns;
+        pawl__reactor_set_alarm(&reactor, instant_ns);
+        pawl__reactor_wait(&reactor, UINT64_MAX);
+        cr_assert_geq(boottime_ns(), instant_ns);
+    }
+    cr_assert_not(rings(), "though it was never read");
+}
+
+Test(reactor, alarm_is_moved_and_taken_back)
+{
+    cr_assert_eq(pawl__reactor_open_alarm(&reactor), 0);
+    pawl__reactor_set_alarm(&reactor, boottime_ns() + 1000000);
+    pawl__reactor_set_alarm(&reactor, boottime_ns() + UINT64_C(3600000000000));
+    cr_assert_not(rings());
+    pawl__reactor_set_alarm(&reactor, 1); /* has passed */
+    pawl__reactor_wait(&reactor, UINT64_MAX);
+    uint64_t instant_ns = boottime_ns() + 100000;
+    pawl__reactor_set_alarm(&reactor, instant_ns);
+    while (boottime_ns() < instant_ns + 1000000) {
+    }
+    pawl__reactor_set_alarm(&reactor, UINT64_MAX); /* it has rung, but nobody has looked */
+    cr_assert_not(rings());
+}
