@@ -240,7 +240,8 @@ static void wait_for(struct pawl_runtime *rt, bool once, bool in_task)
         else
             thread_join(threads[i]);
     }
-    cr_assert(wait[0].answer == 0 && wait[1].answer == 0);
+    for (int i = 0; i < 2; i++) /* on a loaded machine its call may begin only after the end */
+        cr_assert(wait[i].answer == 0 || wait[i].answer == -ENOENT);
     cr_assert_eq(subject.written, 1); /* and visible */
     cr_assert_eq(calls(&subject), 1);
     cr_assert_eq(pawl_cancel_wait(rt, subject.id), -ENOENT);
