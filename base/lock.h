@@ -23,6 +23,7 @@ void pawl__lock_slow(struct lock *lock);
 #include "tools/model/veneer.h"
 #define lock_try(lock) model__try_lock(&(lock)->word, MODEL__SITE("try " #lock))
 #define lock_acquire(lock) model__lock(&(lock)->word, MODEL__SITE(#lock))
+#define lock_acquire_noting(lock) (lock_acquire(lock), false)
 #define lock_release(lock) model__unlock(&(lock)->word, MODEL__SITE("release " #lock))
 #else
 static inline bool lock_try(struct lock *lock)
@@ -37,6 +38,16 @@ static inline void lock_acquire(struct lock *lock)
     uint32_t expected = LOCK_FREE;
     if (PAWL_UNLIKELY(!cas_acquire_relaxed_u32(&lock->word, &expected, LOCK_HELD)))
         pawl__lock_slow(lock);
+}
+
+/* The same; true: it was held by somebody else. */
+static inline bool lock_acquire_noting(struct lock *lock)
+{
+    uint32_t expected = LOCK_FREE;
+    if (PAWL_LIKELY(cas_acquire_relaxed_u32(&lock->word, &expected, LOCK_HELD)))
+        return false;
+    pawl__lock_slow(lock);
+    return true;
 }
 
 static inline void lock_release(struct lock *lock)

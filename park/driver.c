@@ -146,6 +146,9 @@ bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
 /* Turns a shard; how many timers that fired. */
 static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t now_ns)
 {
+    uint64_t deadline_ns = next_deadline(shard);
+    if (deadline_ns != 0 && now_ns - deadline_ns >= DRIVER_OVERDUE_NS) /* 0: left by a turn that had its fill */
+        counter_add(&driver->overdue, 1);
     uint64_t before = load_relaxed_u64(&shard->fired); /* relaxed: a measure of load */
     pawl__shard_turn(shard, clock_tick_at(driver->clock, now_ns));
     return load_relaxed_u64(&shard->fired) - before;
@@ -174,7 +177,7 @@ void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
     /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */
 }
 
-void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
+bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
 {
     noise_point("shard.next_deadline.published");
     fence_light(driver->fences);                              /* edge driver.wake_at, armer's step 2 */
@@ -185,6 +188,7 @@ void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
         if (cas_acq_rel_relaxed_u64(&driver->wake_at, &wake_at, 0)) {
             noise_point("driver.wake_at.taken");
             pawl__reactor_wake(&driver->reactor);
-            return;
+            return true;
         }
+    return false;
 }

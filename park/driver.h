@@ -36,6 +36,7 @@ enum {
     DRIVER_SPACING_MAX_NS = 200000,
     DRIVER_SPACING_MIN_NS = 25000, /* less is none */
     DRIVER_BUSY_TURN = 4,          /* timers fired in one turn, from which on turns are spaced more */
+    DRIVER_OVERDUE_NS = 1000000,   /* so late a shard is overdue: its worker did not get round to it */
     DRIVER_NAP_MIN_NS = 50000,
     DRIVER_NAP_MAX_NS = 10000000,
     DRIVER_LOOK_NS = 100000000
@@ -53,6 +54,7 @@ struct driver {
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) wake_at; /* A instant that the holder sleeps toward; 0: awake */
     struct understudy understudy;
     PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at, in real time */
+    PAWL_ATOMIC(uint64_t) overdue;   /* D written by the holder: shards that it found DRIVER_OVERDUE_NS late */
     uint64_t spacing_ns;             /* D from one turn to the next that is not made for another reason */
     uint64_t nap_ns;                 /* D a caller's clock: sleep at least so long; 0: it keeps up with real time */
     bool clock_to_move;              /* D a manual clock is to be moved by whoever holds the driver */
@@ -92,7 +94,7 @@ static inline uint64_t pawl__driver_turned_at(const struct driver *driver)
 /* Is anything due, or the clock to move? */
 bool pawl__driver_due(const struct driver *driver, uint64_t now_ns);
 
-/* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. */
-void pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns);
+/* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. true: it has. */
+bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns);
 
 #endif

@@ -19,6 +19,9 @@ static void add_counters(struct pawl_metrics *out, const struct counters *counte
     out->unparks += READ(counters->unparks);
     out->driver_turns += READ(counters->turns);
     out->driver_rescues += READ(counters->rescues);
+    out->timers_reset += READ(counters->timers_extended);
+    out->timers_remote += READ(counters->timers_remote);
+    out->driver_wakes += READ(counters->driver_wakes);
 }
 
 /* `own` is the number of the shard that is its own: with a manual clock there is but one, the first worker's. */
@@ -31,6 +34,9 @@ static void add_shard(struct pawl_metrics *out, const struct pawl_runtime *rt, u
     out->timers_reset += READ(shard->moved);
     out->timers_cancelled += READ(shard->cancelled);
     out->timers_fired += READ(shard->fired);
+    out->timer_lock_misses += READ(shard->lock_misses);
+    for (unsigned i = 0; i < PAWL_LATENESS_CLASSES; i++)
+        out->timers_late[i] += READ(shard->lateness[i]);
 }
 
 static void add_worker(struct pawl_metrics *out, const struct pawl_runtime *rt, unsigned index)
@@ -75,6 +81,7 @@ int pawl_metrics_total(const struct pawl_runtime *rt, struct pawl_metrics *out, 
     if (error != 0)
         return error;
     add_ports(&sum, rt);
+    sum.timer_rescues = READ(rt->driver.overdue);
     for (unsigned i = 0; i < rt->worker_count; i++)
         add_worker(&sum, rt, i);
     memcpy(out, &sum, size);

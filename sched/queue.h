@@ -3,7 +3,8 @@
  * The owner pushes at the tail and takes from the head, first in, first out; thieves take up to half from the head, in
  * one compare-and-swap. When the ring is full its older half moves to the injection queue. The slot holds the task
  * that the running one has just made ready: it is likely to find its data in the cache. Thieves take it only from an
- * owner that does not get round to it (see sched/search.c).
+ * owner that does not get round to it (see sched/search.c). Instead of a task the slot may hold a chain of them, those
+ * that a round of timers has woken, in that order: they were to run by now, so they go before what has been queued.
  *
  * Indices are 64 bits wide and never wrap: no ABA.
  *
@@ -48,18 +49,30 @@ unsigned pawl__queue_take_half(struct queue *queue, struct pawl_task **out);
  * *moved: how many in all. NULL: nothing, or somebody else was quicker. */
 struct pawl_task *pawl__queue_steal(struct queue *victim, struct queue *own, unsigned *moved);
 
-/* Puts a task into the slot and returns the one that was there, or NULL. */
-static inline struct pawl_task *queue_put_slot(struct queue *queue, struct pawl_task *task)
+/* ---- what lies in the slot: a task, or a chain of two or more, which the lowest bit tells ---- */
+
+static inline bool held_is_chain(const void *held)
+{
+    return ((uintptr_t)held & 1) != 0;
+}
+
+static inline struct pawl_task *held_first(void *held)
+{
+    return (struct pawl_task *)((uintptr_t)held & ~(uintptr_t)1);
+}
+
+/* Puts a task or a chain into the slot and returns the one that was there, or NULL. */
+static inline void *queue_put_slot(struct queue *queue, void *held)
 {
     if (load_relaxed_ptr(&queue->slot) == NULL) { /* relaxed: only we fill it, so empty it stays */
-        store_release_ptr(&queue->slot, task);    /* edge queue.slot */
+        store_release_ptr(&queue->slot, held);    /* edge queue.slot */
         return NULL;
     }
-    return exchange_acq_rel_ptr(&queue->slot, task); /* edge queue.slot */
+    return exchange_acq_rel_ptr(&queue->slot, held); /* edge queue.slot */
 }
 
 /* Empties the slot; the owner or a thief. */
-static inline struct pawl_task *queue_take_slot(struct queue *queue)
+static inline void *queue_take_slot(struct queue *queue)
 {
     if (load_relaxed_ptr(&queue->slot) == NULL) /* relaxed: a look before the exchange that decides */
         return NULL;
@@ -77,6 +90,13 @@ static inline uint64_t queue_length(const struct queue *queue)
 static inline bool queue_has_slot(const struct queue *queue)
 {
     return load_relaxed_ptr(&queue->slot) != NULL; /* relaxed: a hint */
+}
+
+/* Tasks in the slot: 0, 1, or 2 for a chain. */
+static inline unsigned queue_slot_length(const struct queue *queue)
+{
+    void *held = load_relaxed_ptr(&queue->slot); /* relaxed: a hint */
+    return held == NULL ? 0 : held_is_chain(held) ? 2 : 1;
 }
 
 #endif

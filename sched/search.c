@@ -48,7 +48,7 @@ static struct pawl_task *steal_once(struct worker *worker, const struct stalled 
 static struct pawl_task *take_stalled(struct worker *worker, struct worker *victim)
 {
     noise_point("queue.slot.stalled");
-    struct pawl_task *task = queue_take_slot(&victim->queue);
+    struct pawl_task *task = pawl__worker_unchain(worker, queue_take_slot(&victim->queue));
     if (task != NULL)
         counter_add(&worker->counters.stolen, 1);
     return task;
@@ -88,8 +88,8 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
         while (backoff_pause(&backoff)) {
         }
         if (looks % CLOCK_LOOKS == 0) {
-            pawl__worker_look_at_clock(worker); /* timers may fill our own ring */
-            task = pawl__queue_pop(&worker->queue);
+            pawl__worker_look_at_clock(worker); /* timers may fill our own queue */
+            task = pawl__worker_next_own(worker);
             if (task != NULL || runtime_phase(worker->runtime) == PHASE_STOPPED)
                 return task;
         }

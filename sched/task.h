@@ -52,7 +52,10 @@ enum { TASK_SIZE = 128, TASK_NAME_SIZE = 16, TASK_ROOM_SIZE = 16 };
 
 /* Access: C constant while it lives, A any thread atomic, L(lock), T the task itself, Q whoever queues or runs it */
 struct pawl_task {
-    struct fifo_node link; /* Q in the injection queue or an inbox; slab's first word when free */
+    union { /* slab's first word when free */
+        struct fifo_node link;  /* Q in the injection queue or an inbox */
+        struct pawl_task *next; /* Q in a chain (sched/queue.h) */
+    };
     union {
         pawl_task_fn *fn;   /* C slab's second word when free */
         pawl_poll_fn *poll; /* C of a stackless task */

@@ -49,7 +49,8 @@ static struct shard *shard_by_id(struct pawl_runtime *rt, uint64_t id)
 static void tell_driver(struct pawl_runtime *rt, const struct shard *shard)
 {
     /* relaxed: ours is in it, or an earlier one */
-    pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&shard->next_deadline));
+    if (pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&shard->next_deadline)))
+        runtime_count(rt, current_worker_of(rt), driver_wakes, 1);
 }
 
 /* ---- the library's own entries ---- */
@@ -156,7 +157,7 @@ static __attribute__((noinline)) int visit_home(struct timer_entry *entry, visit
     return error != 0 ? error : errno_of(answer);
 }
 
-/* The home of most entries that are asked about: a shard of the caller's runtime. NULL: visit it. */
+/* The home of most entries that are to be changed: a shard of the caller's runtime. NULL: visit it. */
 static inline struct shard *near_home(const struct timer_entry *entry)
 {
     struct current *current = pawl__current();
@@ -164,7 +165,10 @@ static inline struct shard *near_home(const struct timer_entry *entry)
     if (current == NULL || home >> SHARD_INDEX_BITS != current->runtime->id || runtime_usable(current->runtime) != 0)
         return NULL;
     noise_point("timer.home.read");
-    return shard_by_id(current->runtime, home);
+    struct shard *shard = shard_by_id(current->runtime, home);
+    if (current->worker != NULL && current->worker->shard != shard)
+        counter_add(&current->worker->counters.timers_remote, 1);
+    return shard;
 }
 
 /* ---- the public calls ---- */
@@ -261,13 +265,23 @@ int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t d
     return answer == SHARD_NOT_HOME ? arm_anywhere(rt, entry, deadline_ns) : errno_of(answer);
 }
 
+/* A read-modify-write of a line that others write would cost as much as all the rest. */
+static void count_extended(struct shard *shard)
+{
+    struct current *current = pawl__current();
+    if (current != NULL && current->worker != NULL && shard->id >> SHARD_INDEX_BITS == current->runtime->id)
+        counter_add(&current->worker->counters.timers_extended, 1);
+    else
+        fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter */
+}
+
 static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry, uint64_t deadline_ns)
 {
     uint64_t tick = tick_of(shard->clock, entry, deadline_ns);
     /* With a manual clock it is filed at once, so that those of one deadline fire in the order of arming. */
     switch (shard->clock->kind == PAWL_CLOCK_MANUAL ? ENTRY_NOT_LATER : entry_extend(entry, tick)) {
     case ENTRY_EXTENDED:
-        fetch_add_relaxed_u64(&shard->moved, 1); /* relaxed: a counter */
+        count_extended(shard);
         return SHARD_DONE;
     case ENTRY_NOT_PENDING:
         return SHARD_ALREADY;

@@ -74,7 +74,7 @@ static void push_inbox(struct worker *worker, struct pawl_task *task)
  * see to them. */
 static void share(struct worker *worker)
 {
-    uint64_t waiting = queue_length(&worker->queue) + queue_has_slot(&worker->queue);
+    uint64_t waiting = queue_length(&worker->queue) + queue_slot_length(&worker->queue);
     if (waiting > (worker->handed != NULL ? 0 : 1))
         pawl__notify(worker->runtime);
 }
@@ -87,6 +87,54 @@ static void see_to_seat(struct pawl_runtime *rt, const struct worker *except)
         wake_one(rt, AT_CONDVAR, except);
 }
 
+/* What was in the slot goes to the ring. */
+static void put_slot(struct worker *worker, void *held)
+{
+    void *former = queue_put_slot(&worker->queue, held);
+    struct pawl_task *task = held_first(former), *next;
+    for (bool chain = held_is_chain(former); task != NULL; task = next) {
+        next = chain ? task->next : NULL;
+        push_ring(worker, task);
+    }
+}
+
+static void add_woken(struct worker *worker, struct pawl_task *task)
+{
+    task->next = NULL;
+    if (worker->woken.count++ == 0)
+        worker->woken.first = task;
+    else
+        worker->woken.last->next = task;
+    worker->woken.last = task;
+}
+
+static void *held_from(struct pawl_task *first)
+{
+    return (char *)first + (first->next != NULL);
+}
+
+struct pawl_task *pawl__worker_unchain(struct worker *worker, void *held)
+{
+    struct pawl_task *first = held_first(held);
+    if (PAWL_UNLIKELY(held_is_chain(held)))
+        store_release_ptr(&worker->queue.slot, held_from(first->next)); /* edge queue.slot */
+    return first;
+}
+
+/* Around a round of timers: what it makes ready is to run before what has been queued, and is shared at its end. */
+static void begin_round(struct worker *worker)
+{
+    worker->current.in_callback = true;
+}
+
+static void end_round(struct worker *worker)
+{
+    worker->current.in_callback = false;
+    if (worker->woken.count > 0)
+        put_slot(worker, held_from(worker->woken.first));
+    worker->woken.count = 0;
+}
+
 void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
 {
     if (PAWL_UNLIKELY(task->worker >= 0)) {
@@ -94,13 +142,13 @@ void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_
     } else if (worker == NULL) {
         pawl__inject_push(&rt->inject, task);
         pawl__notify(rt);
-    } else if (worker->current.task == NULL) {
-        push_ring(worker, task); /* between tasks: who got us here calls share once for all that became ready */
-    } else {
-        struct pawl_task *former = queue_put_slot(&worker->queue, task);
-        if (former != NULL)
-            push_ring(worker, former);
+    } else if (worker->current.task != NULL) {
+        put_slot(worker, task);
         pawl__notify(rt);
+    } else if (worker->current.in_callback && worker->woken.count < WORKER_WOKEN_MAX) {
+        add_woken(worker, task);
+    } else {
+        push_ring(worker, task); /* between tasks: who got us here calls share once for all that became ready */
     }
 }
 
@@ -121,9 +169,9 @@ static void turn_driver(struct worker *worker, uint64_t now_ns)
     struct pawl_runtime *rt = worker->runtime;
     if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
         now_ns = pawl__manual_move(rt);
-    worker->current.in_callback = true;
+    begin_round(worker);
     pawl__driver_turn(&rt->driver, now_ns);
-    worker->current.in_callback = false;
+    end_round(worker);
     leave_driver(rt);
     counter_add(&worker->counters.turns, 1);
     share(worker);
@@ -136,19 +184,20 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
         return;
     if (rt->clock.kind == PAWL_CLOCK_MANUAL) /* the one shard is the driver's, for the sake of the order */
         return;
-    worker->current.in_callback = true;
+    begin_round(worker);
     bool published = pawl__shard_turn(worker->shard, clock_tick_at(&rt->clock, now_ns));
-    worker->current.in_callback = false;
-    if (published) /* relaxed: an earlier one has been told of by who armed it */
-        pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline));
+    end_round(worker);
+    /* relaxed: an earlier one has been told of by who armed it */
+    if (published && pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline)))
+        counter_add(&worker->counters.driver_wakes, 1);
     share(worker);
 }
 
 static void close_shards(struct worker *worker)
 {
-    worker->current.in_callback = true;
+    begin_round(worker);
     pawl__runtime_close_shards(worker->runtime);
-    worker->current.in_callback = false;
+    end_round(worker);
     share(worker);
 }
 
@@ -277,18 +326,23 @@ static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker 
 {
     worker->slot_runs = 0;
     struct pawl_task *task = pawl__queue_pop(&worker->queue);
-    return task != NULL ? task : queue_take_slot(&worker->queue);
+    return task != NULL ? task : pawl__worker_unchain(worker, queue_take_slot(&worker->queue));
 }
 
 /* The slot first, but not for ever. */
 static inline struct pawl_task *next_own_task(struct worker *worker)
 {
-    struct pawl_task *task;
-    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = queue_take_slot(&worker->queue)) != NULL) {
+    void *held;
+    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (held = queue_take_slot(&worker->queue)) != NULL) {
         worker->slot_runs++;
-        return task;
+        return pawl__worker_unchain(worker, held);
     }
     return next_from_ring(worker);
+}
+
+struct pawl_task *pawl__worker_next_own(struct worker *worker)
+{
+    return next_own_task(worker);
 }
 
 /* Handed: the next own task, if home has nothing to do before it. */

@@ -21,6 +21,7 @@ struct pawl_runtime;
 /* What one thread counts; written by its owner only, or by read-modify-writes if it is shared. */
 struct counters {
     PAWL_ATOMIC(uint64_t) spawned, finished, runs, stolen, injected, overflowed, parks, unparks, turns, rescues;
+    PAWL_ATOMIC(uint64_t) timers_extended, timers_remote, driver_wakes;
 };
 
 enum {
@@ -28,6 +29,7 @@ enum {
     WORKER_SLOT_RUNS_MAX = 32,     /* tasks from the slot in a row while others wait in the ring */
     WORKER_BUDGET = 128,           /* calls that could have suspended but did not, between looks at the clock */
     WORKER_SLICE_NS = 20000,       /* what a task may go on for, from the first of these looks on, until one yields */
+    WORKER_WOKEN_MAX = 16,         /* tasks that a round of timers puts before the others */
     WORKER_CLOCK_INTERVAL_MAX = WORKER_INJECT_INTERVAL /* tasks between looks at the clock: on one way home */
 };
 
@@ -53,6 +55,10 @@ struct worker {
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
+    struct {                    /* W made ready by the round of timers that goes on; then they go to the slot */
+        struct pawl_task *first, *last;
+        unsigned count;
+    } woken;
     struct context home;        /* W its own stack */
     enum leave leave;           /* W why current.task leaves its stack */
 
@@ -86,6 +92,13 @@ struct pawl_task *pawl__worker_search(struct worker *worker);
 
 /* A batch from the injection queue: the first is returned, the rest goes to the own ring. */
 struct pawl_task *pawl__worker_take_injected(struct worker *worker);
+
+/* The next of its own tasks, NULL: none. */
+struct pawl_task *pawl__worker_next_own(struct worker *worker);
+
+/* Of what was taken out of a slot: the first task. The rest of a chain goes into the worker's own slot, which is
+ * empty. */
+struct pawl_task *pawl__worker_unchain(struct worker *worker, void *held);
 
 /* Is there anything to take in any queue? */
 bool pawl__work_anywhere(struct pawl_runtime *rt);

@@ -35,6 +35,12 @@ static void publish_locked(struct shard *shard, uint64_t tick)
     store_release_u64(&shard->next_deadline, clock_instant_of_tick(shard->clock, tick));
 }
 
+static void shard_lock(struct shard *shard)
+{
+    if (PAWL_UNLIKELY(lock_acquire_noting(&shard->lock)))
+        counter_add(&shard->lock_misses, 1);
+}
+
 /* The entry's place is guarded by this shard only while its home is here, and home changes only under this lock. */
 static bool is_home_locked(const struct shard *shard, const struct timer_entry *entry)
 {
@@ -86,7 +92,7 @@ static enum shard_answer arm_locked(struct shard *shard, struct timer_entry *ent
 
 enum shard_answer pawl__shard_arm(struct shard *shard, struct timer_entry *entry, uint64_t tick, bool even_closed)
 {
-    lock_acquire(&shard->lock);
+    shard_lock(shard);
     enum shard_answer answer = arm_locked(shard, entry, tick, even_closed);
     lock_release(&shard->lock);
     return answer;
@@ -111,7 +117,7 @@ enum shard_answer pawl__shard_leave(struct shard *shard, struct timer_entry *ent
 enum shard_answer pawl__shard_reset(struct shard *shard, struct timer_entry *entry, uint64_t tick)
 {
     enum shard_answer answer;
-    lock_acquire(&shard->lock);
+    shard_lock(shard);
     if (!is_home_locked(shard, entry)) {
         answer = SHARD_NOT_HOME;
     } else if (!is_pending_locked(entry)) {
@@ -166,7 +172,7 @@ static enum shard_answer cancel_locked(struct shard *shard, struct timer_entry *
 enum shard_answer pawl__shard_cancel(struct shard *shard, struct timer_entry *entry)
 {
     struct waker poller = {NULL, NULL};
-    lock_acquire(&shard->lock);
+    shard_lock(shard);
     enum shard_answer answer = cancel_locked(shard, entry, &poller);
     lock_release(&shard->lock);
     wake_poller(&poller);
@@ -265,6 +271,14 @@ struct turn {
     size_t limit;
 };
 
+/* By the reading with which the turn began, and in ticks: class 0 is on time, class n by less than 2^n ticks, but not by
+ * less than half of that; the last class has no end. */
+static void note_lateness_locked(struct shard *shard, uint64_t late)
+{
+    unsigned bits = late == 0 ? 0 : 64 - (unsigned)__builtin_clzll(late);
+    counter_add(&shard->lateness[bits < PAWL_LATENESS_CLASSES ? bits : PAWL_LATENESS_CLASSES - 1], 1);
+}
+
 /* Fires an entry that was taken off the wheel. */
 static void fire_locked(struct shard *shard, struct timer_entry *entry, const struct turn *turn,
                         struct waker_batch *batch)
@@ -281,6 +295,8 @@ static void fire_locked(struct shard *shard, struct timer_entry *entry, const st
         return;
     }
     counter_add(&shard->fired, 1);
+    if (turn->outcome == CELL_FIRED)
+        note_lateness_locked(shard, turn->now_tick - when);
     if (waker.wake != NULL)
         batch->wakers[batch->count++] = waker;
     if (has_callback)
@@ -334,7 +350,7 @@ static void set_back_locked(struct shard *shard, uint64_t now_tick)
 bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
 {
     struct waker_batch batch = {.count = 0};
-    lock_acquire(&shard->lock);
+    shard_lock(shard);
     if (shard->firing) {
         lock_release(&shard->lock);
         return false;

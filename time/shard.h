@@ -22,6 +22,8 @@
 #ifndef PAWL_TIME_SHARD_H
 #define PAWL_TIME_SHARD_H
 
+#include <pawl/metrics.h>
+
 #include "base/lock.h"
 #include "time/entry.h"
 
@@ -42,8 +44,9 @@ struct shard {
     PAWL_ATOMIC(uint32_t) runs_ended; /* A written L; cancel_sync sleeps on it */
     struct list due;                /* L to be fired, still pending and cancellable */
     struct wheel wheel;             /* L */
-    PAWL_ATOMIC(uint64_t) armed, cancelled, fired; /* A written L: counters */
-    PAWL_ATOMIC(uint64_t) moved;                   /* A counts resets, also those without the lock */
+    PAWL_ATOMIC(uint64_t) armed, cancelled, fired, lock_misses; /* A written L: counters */
+    PAWL_ATOMIC(uint64_t) moved;                                /* A counts resets, some of them without the lock */
+    PAWL_ATOMIC(uint64_t) lateness[PAWL_LATENESS_CLASSES];      /* A written L: fired so many ticks late */
 };
 
 void pawl__shard_init(struct shard *shard, const struct clock *clock, uint64_t id, struct wheel_level *levels,
