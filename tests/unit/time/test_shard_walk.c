@@ -55,6 +55,7 @@ static struct walk {
     struct model *running;         /* whose callback runs */
     struct model *own;             /* the same, even if that has freed it: it sees to its own most */
     uint64_t highest_tick[SHARDS]; /* that a turn was told */
+    uint64_t reached_tick[SHARDS]; /* from which its wheel counts, or from up to a slot before */
 } walk;
 
 #define WALK_ASSERT(condition)                                                                                         \
@@ -296,7 +297,7 @@ static uint64_t earliest_tick(unsigned id)
 
 static void check_next_deadline(unsigned id, bool settled)
 {
-    uint64_t earliest = earliest_tick(id), highest = walk.highest_tick[id - 1];
+    uint64_t earliest = earliest_tick(id), highest = walk.highest_tick[id - 1], reached = walk.reached_tick[id - 1];
     uint64_t next_ns = load_relaxed_u64(&shard_of(id)->next_deadline); /* relaxed: one thread */
     uint64_t truth_ns = clock_instant_of_tick(&walk.clock, earliest);
     /* the range, but for what the wheel may lag behind */
@@ -304,12 +305,14 @@ static void check_next_deadline(unsigned id, bool settled)
     WALK_ASSERT(next_ns <= truth_ns || next_ns <= walk.now_ns);
     if (!settled || walk.timer_count > FEW || next_ns <= clock_instant_of_tick(&walk.clock, highest))
         return;
-    WALK_ASSERT(next_ns == truth_ns || (earliest != TICK_NEVER && earliest - highest > reach));
+    WALK_ASSERT(next_ns == truth_ns || (earliest != TICK_NEVER && earliest - reached > reach));
 }
 
 static void settle(unsigned id)
 {
     pawl__shard_settle(shard_of(id));
+    if (now_tick() < walk.reached_tick[id - 1])
+        walk.reached_tick[id - 1] = now_tick(); /* the wheel may be set back */
     if (walk.turning != id)
         check_next_deadline(id, true);
 }
@@ -359,6 +362,7 @@ static void finish_turn(void)
         WALK_ASSERT(!model->pends || !walk.closing);
         model->fresh = model->moved = false;
     }
+    walk.reached_tick[walk.turning - 1] = walk.turn_tick;
     if (walk.turn_tick > walk.highest_tick[walk.turning - 1])
         walk.highest_tick[walk.turning - 1] = walk.turn_tick;
     walk.turning = 0;
@@ -425,7 +429,7 @@ static void start(uint64_t seed, uint64_t scenario)
     for (unsigned id = 1; id <= SHARDS; id++)
         pawl__shard_init(shard_of(id), &walk.clock, id, walk.levels[id - 1], walk.level_count);
     for (unsigned id = 1; id <= SHARDS; id++)
-        walk.highest_tick[id - 1] = now_tick();
+        walk.highest_tick[id - 1] = walk.reached_tick[id - 1] = now_tick();
     walk.timer_count = timer_counts[random_below(random, COUNT_OF(timer_counts))];
     for (size_t i = 0; i < walk.timer_count; i++) {
         walk.models[i].is_waker = once_in(4);
