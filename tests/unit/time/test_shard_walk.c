@@ -1,9 +1,9 @@
 /* Random walks: two timer shards against a dumb reference, which keeps each timer's deadline and looks at all of them.
  *
- * Timers are armed, reset with and without the lock, cancelled, freed, moved from shard to shard and shut down, from
- * outside and from callbacks, for deadlines of every magnitude: past, now, around each level's boundaries, years away,
- * never. Ticks of several lengths, any number of levels, any uptime. The clock stands still, creeps, goes to the next
- * deadline or just short of it, jumps by anything up to years, and back.
+ * Timers are armed, reset with and without the lock, cancelled, polled, freed, moved from shard to shard and shut down,
+ * from outside and from callbacks, for deadlines of every magnitude: past, now, around each level's boundaries, years
+ * away, never. Ticks of several lengths, any number of levels, any uptime. The clock stands still, creeps, goes to the
+ * next deadline or just short of it, jumps by anything up to years, and back.
  *
  * Checked: every answer; that each arming has one outcome, in the first turn of its shard after the deadline, never
  * early; that next_deadline is never too late, and exact once settled.
@@ -30,6 +30,8 @@ struct model {
     struct timer_entry *entry; /* memory of its own, freed as soon as it may be */
     unsigned home;             /* id of its shard, 0: none */
     bool pends, is_waker;
+    bool polled;          /* a waker was left there, to be woken when it no longer pends */
+    unsigned wakes_owed;  /* its pending ended with one */
     bool fresh;           /* armed during the turn of its shard that goes on: for the next one */
     bool moved;           /* reset during it: for this one or the next */
     uint64_t tick;        /* what it pends for */
@@ -53,6 +55,7 @@ static struct walk {
     struct model *running;         /* whose callback runs */
     struct model *own;             /* the same, even if that has freed it: it sees to its own most */
     uint64_t highest_tick[SHARDS]; /* that a turn was told */
+    uint64_t reached_tick[SHARDS]; /* from which its wheel counts, or from up to a slot before */
 } walk;
 
 #define WALK_ASSERT(condition)                                                                                         \
@@ -124,12 +127,20 @@ static uint64_t random_deadline(void)
 
 static void act(void);
 
+/* Whoever ends the pending wakes the poller. */
+static void owe_wake(struct model *model)
+{
+    model->wakes_owed += model->polled;
+    model->polled = false;
+}
+
 static void end_pending(struct model *model, bool shutdown)
 {
     WALK_ASSERT(model->pends && model->home == walk.turning);
     WALK_ASSERT(shutdown ? walk.closing : model->tick <= walk.turn_tick && !model->fresh);
     WALK_ASSERT(shutdown || model->deadline_ns <= walk.now_ns || model->tick == TICK_LAST);
     model->pends = false;
+    owe_wake(model);
     model->cell = shutdown ? CELL_SHUTDOWN : CELL_FIRED;
     WALK_ASSERT(entry_cell(model->entry) == model->cell);
 }
@@ -144,6 +155,13 @@ static void on_fire(struct pawl_timer *timer, void *arg, int status)
     while (!walk.closing && !once_in(2))
         act();
     walk.running = walk.own = NULL;
+}
+
+static void on_poller_wake(void *target)
+{
+    struct model *model = target;
+    WALK_ASSERT(model->wakes_owed > 0);
+    model->wakes_owed--;
 }
 
 /* Callbacks keep their hands off the timers that wake: when one of these is called its pending has ended before. */
@@ -230,10 +248,24 @@ static void cancel(struct model *model, bool sync)
         WALK_ASSERT(pawl__shard_cancel_sync(shard, model->entry, true) == SHARD_DEADLOCK);
         return;
     }
+    if (model->pends)
+        owe_wake(model);
     WALK_ASSERT((sync ? pawl__shard_cancel_sync(shard, model->entry, walk.turning != 0)
                       : pawl__shard_cancel(shard, model->entry)) == expected);
+    WALK_ASSERT(model->wakes_owed == 0 || walk.turning != 0);
     model->cell = model->pends ? CELL_CANCELLED : model->cell;
     model->pends = false;
+}
+
+static void poll(struct model *model)
+{
+    struct waker waker = {.wake = on_poller_wake, .target = model};
+    if (model->is_waker || model->home == 0)
+        return;
+    enum shard_answer answer = pawl__shard_poll(shard_of(model->home), model->entry, &waker);
+    WALK_ASSERT(answer == (model->pends ? SHARD_DONE : SHARD_ALREADY));
+    WALK_ASSERT((waker.wake != NULL) == (!model->pends || model->polled)); /* the one before, or our own */
+    model->polled = model->pends;
 }
 
 /* After cancel_sync, and by its callback, a timer may be freed that does not pend. */
@@ -265,7 +297,7 @@ static uint64_t earliest_tick(unsigned id)
 
 static void check_next_deadline(unsigned id, bool settled)
 {
-    uint64_t earliest = earliest_tick(id), highest = walk.highest_tick[id - 1];
+    uint64_t earliest = earliest_tick(id), highest = walk.highest_tick[id - 1], reached = walk.reached_tick[id - 1];
     uint64_t next_ns = load_relaxed_u64(&shard_of(id)->next_deadline); /* relaxed: one thread */
     uint64_t truth_ns = clock_instant_of_tick(&walk.clock, earliest);
     /* the range, but for what the wheel may lag behind */
@@ -273,12 +305,14 @@ static void check_next_deadline(unsigned id, bool settled)
     WALK_ASSERT(next_ns <= truth_ns || next_ns <= walk.now_ns);
     if (!settled || walk.timer_count > FEW || next_ns <= clock_instant_of_tick(&walk.clock, highest))
         return;
-    WALK_ASSERT(next_ns == truth_ns || (earliest != TICK_NEVER && earliest - highest > reach));
+    WALK_ASSERT(next_ns == truth_ns || (earliest != TICK_NEVER && earliest - reached > reach));
 }
 
 static void settle(unsigned id)
 {
     pawl__shard_settle(shard_of(id));
+    if (now_tick() < walk.reached_tick[id - 1])
+        walk.reached_tick[id - 1] = now_tick(); /* the wheel may be set back */
     if (walk.turning != id)
         check_next_deadline(id, true);
 }
@@ -321,12 +355,14 @@ static void finish_turn(void)
     bool at_limit = walk.timer_count > SHARD_TURN_MAX && next_ns <= walk.now_ns;
     for (size_t i = 0; i < walk.timer_count; i++) {
         struct model *model = &walk.models[i];
+        WALK_ASSERT(model->wakes_owed == 0);
         if (model->home != walk.turning)
             continue;
         WALK_ASSERT(!model->pends || model->fresh || model->moved || at_limit || model->tick > walk.turn_tick);
         WALK_ASSERT(!model->pends || !walk.closing);
         model->fresh = model->moved = false;
     }
+    walk.reached_tick[walk.turning - 1] = walk.turn_tick;
     if (walk.turn_tick > walk.highest_tick[walk.turning - 1])
         walk.highest_tick[walk.turning - 1] = walk.turn_tick;
     walk.turning = 0;
@@ -365,6 +401,7 @@ static void act(void)
         cancel_and_free(model);
     } else if (what == 11) {
         ask(model);
+        poll(model);
     } else if (what == 12) {
         settle(id);
     } else {
@@ -392,7 +429,7 @@ static void start(uint64_t seed, uint64_t scenario)
     for (unsigned id = 1; id <= SHARDS; id++)
         pawl__shard_init(shard_of(id), &walk.clock, id, walk.levels[id - 1], walk.level_count);
     for (unsigned id = 1; id <= SHARDS; id++)
-        walk.highest_tick[id - 1] = now_tick();
+        walk.highest_tick[id - 1] = walk.reached_tick[id - 1] = now_tick();
     walk.timer_count = timer_counts[random_below(random, COUNT_OF(timer_counts))];
     for (size_t i = 0; i < walk.timer_count; i++) {
         walk.models[i].is_waker = once_in(4);
