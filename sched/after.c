@@ -239,17 +239,23 @@ static int create_task(struct pawl_runtime *rt, struct after *after)
     return pawl__task_create(rt, current_worker_of(rt), NULL, call_back, after, &after->task);
 }
 
-/* Of an every for whose next call there is no task: no memory, or the limit of tasks. The present one is shielded, as
- * that call is due whatever was cancelled. Returns its status. */
-static int await_due_here(struct pawl_runtime *rt, const struct after *after)
+/* Is there nothing to wait for any more, for who stands in for the next call's task? */
+static bool is_claimed(struct pawl_task *task, void *after)
 {
-    enum { NAP_NS = 10000000 }; /* nobody wakes us for a cancel */
+    return life_of(after) != AFTER_FILING || runtime_phase(task->runtime) >= PHASE_CANCELLING;
+}
+
+/* Of an every for whose next call there is no task: no memory, or the limit of tasks. The present one waits until it is
+ * due, whatever was cancelled beside it. Returns that call's status. */
+static int await_due_here(struct pawl_runtime *rt, struct after *after)
+{
+    enum { NAP_NS = 10000000 }; /* a cancel wakes nobody: it does not know of us */
+    struct pawl_task *task = current_task();
     uint64_t now_ns;
-    pawl_shield_begin();
-    while (life_of(after) == AFTER_FILING && runtime_phase(rt) < PHASE_CANCELLING &&
-           (now_ns = clock_now_ns(&rt->clock)) < after->due_ns)
-        pawl_sleep_until(after->due_ns - now_ns > NAP_NS ? now_ns + NAP_NS : after->due_ns);
-    pawl_shield_end();
+    while (!is_claimed(task, after) && (now_ns = clock_now_ns(&rt->clock)) < after->due_ns) {
+        uint64_t until_ns = after->due_ns - now_ns > NAP_NS ? now_ns + NAP_NS : after->due_ns;
+        pawl__suspend_while_not(task, is_claimed, after, until_ns, false);
+    }
     return runtime_phase(rt) < PHASE_CANCELLING ? 0 : -ESHUTDOWN;
 }
 

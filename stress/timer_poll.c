@@ -5,6 +5,7 @@
  * that ends by firing ends early. Memory is freed as soon as the contract allows it, for AddressSanitizer to see. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "stress.h"
@@ -189,20 +190,20 @@ static void *meddle(void *arg)
 
 /* ---- the round ---- */
 
-static void spawn_napper(struct wave *wave, int i, struct random *r)
+static void spawn_napper(struct wave *wave, int i, bool by_shutdown, struct random *r)
 {
     struct napper *napper = &wave->nappers[i];
     *napper = (struct napper){.wave = wave, .shared = &wave->shared[i]};
-    napper->naps_left = (unsigned)random_below(r, NAPS_MAX);
+    napper->naps_left = by_shutdown ? UINT_MAX : (unsigned)random_below(r, NAPS_MAX);
     napper->random = random_seeded(random_next(r), 0);
     pawl_timer_init(napper->shared, NULL, NULL);
     CHECK(pawl_ledger_issue(wave->ledger, &napper->id) == 0, "the ledger is full");
     CHECK(pawl_spawn_poll(wave->rt, nap, napper, &napper->task) == 0, "pawl_spawn_poll did not return 0");
 }
 
-static void end_wave(struct wave *wave, struct random *r, uint64_t ended)
+static void end_wave(struct wave *wave, bool by_shutdown, uint64_t ended)
 {
-    if (random_once_in(r, 2)) {
+    if (!by_shutdown) {
         stress_phase("waiting for naps to end");
         while (counted(ENDED) < ended) /* the watchdog ends it, if nothing moves */
             stress_sleep(PAWL_US(200));
@@ -220,6 +221,7 @@ static void run_wave(const struct round *round, struct random *r)
 {
     struct wave *wave = stress_allocate(sizeof *wave);
     uint64_t ended = counted(ENDED) + NAPPERS;
+    bool by_shutdown = random_once_in(r, 2); /* else by themselves */
     pthread_t threads[MEDDLERS];
     struct pawl_options o;
     stress_options(&o, round);
@@ -227,12 +229,12 @@ static void run_wave(const struct round *round, struct random *r)
     wave->ledger = stress_ledger_create(NAPPERS);
     wave->rt = stress_runtime_create(&o);
     for (int i = 0; i < NAPPERS; i++)
-        spawn_napper(wave, i, r);
+        spawn_napper(wave, i, by_shutdown, r);
     for (int i = 0; i < MEDDLERS; i++)
         stress_thread_start(&threads[i], meddle, wave);
     for (int i = 0; i < MEDDLERS; i++)
         stress_thread_join(threads[i]);
-    end_wave(wave, r, ended);
+    end_wave(wave, by_shutdown, ended);
     stress_ledger_check(wave->ledger, "nappers");
     free(wave);
 }

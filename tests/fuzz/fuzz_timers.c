@@ -1,6 +1,6 @@
 /* The public calls about time, in a whole runtime of one worker whose time is the target's: timers armed, reset,
- * cancelled and armed again in tasks, in callbacks and before the worker starts, timers by id, sleeps, cancelled
- * sleeps, shutdown.
+ * cancelled and armed again in tasks, in callbacks and before the worker starts, timers by id that are called once or
+ * every so often, sleeps, cancelled sleeps, shutdown.
  *
  * How time is the target's: on the worker's thread clock_gettime is answered here, and the driver's wait does not wait
  * but moves the clock, as far as it was asked to, or less, or more. The worker is let go when the first task is
@@ -19,7 +19,7 @@
 #include "park/reactor.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { TIMERS = 8, AFTERS = 6, SLEEPERS = 4, IDS = 64, STEPS_MAX = 200, ACTS_BEFORE_MAX = 4 };
+enum { TIMERS = 8, AFTERS = 6, SLEEPERS = 4, IDS = 64, STEPS_MAX = 200, ACTS_BEFORE_MAX = 4, CALLS_MAX = 20 };
 
 struct timer {
     struct pawl_timer timer;
@@ -33,6 +33,9 @@ struct after {
     uint64_t id;
     uint64_t deadline_ns;
     enum { AFTER_NONE, AFTER_ARMED, AFTER_CALLED } life;
+    uint64_t period_ns; /* 0: called once */
+    unsigned calls;
+    bool stopping; /* it was cancelled when it was on its way, or called */
 };
 
 struct sleeper {
@@ -219,13 +222,37 @@ static void on_after(void *arg, int status)
     retire(after); /* by id it ends when we return, and nobody looks before that: see cancel_stale */
 }
 
-static void ask(struct after *after, uint64_t delay_ns)
+static void on_every(void *arg, int status)
+{
+    struct after *after = arg;
+    FUZZ_CHECK(after->life == AFTER_ARMED);
+    FUZZ_CHECK(status == 0 ? after->deadline_ns <= world.now_ns : status == -ESHUTDOWN && world.over);
+    after->life = AFTER_CALLED;
+    unsigned byte = take_byte(&world.input);
+    if ((byte & 1) != 0)
+        act(true);
+    FUZZ_CHECK(pawl_cancel_wait(NULL, after->id) == -EDEADLK);
+    if (++after->calls == CALLS_MAX || (byte & 14) == 14) {
+        FUZZ_CHECK(pawl_cancel(NULL, after->id) == -EINPROGRESS);
+        after->stopping = true;
+    }
+    if (status != 0 || after->stopping) {
+        retire(after);
+        return;
+    }
+    after->life = AFTER_ARMED; /* the next one, in phase */
+    uint64_t missed = (world.now_ns - after->deadline_ns) / after->period_ns;
+    after->deadline_ns = pawl_saturating_add(after->deadline_ns + missed * after->period_ns, after->period_ns);
+}
+
+static void ask(struct after *after, uint64_t delay_ns, uint64_t period_ns)
 {
     if (after->life != AFTER_NONE)
         return;
-    after->deadline_ns = pawl_saturating_add(world.now_ns, delay_ns);
+    *after = (struct after){.deadline_ns = pawl_saturating_add(world.now_ns, delay_ns), .period_ns = period_ns};
     after->life = AFTER_ARMED;
-    int result = pawl_after(world.rt, delay_ns, on_after, after, &after->id);
+    int result = period_ns == 0 ? pawl_after(world.rt, delay_ns, on_after, after, &after->id)
+                                : pawl_every(world.rt, period_ns, on_every, after, &after->id);
     if (result == -ESHUTDOWN && world.over)
         after->life = AFTER_NONE;
     else
@@ -237,12 +264,14 @@ static void cancel_by_id(struct after *after)
     if (after->life == AFTER_NONE)
         return;
     int result = pawl_cancel(world.rt, after->id);
-    if (after->life == AFTER_CALLED)
-        FUZZ_CHECK(result == -EINPROGRESS);
-    else if (result == 0)
+    if (result == 0) {
+        FUZZ_CHECK(after->life == AFTER_ARMED && !after->stopping);
         retire(after);
-    else /* it has fired, and its task is on its way */
-        FUZZ_CHECK(result == -EINPROGRESS && (after->deadline_ns <= world.now_ns || world.over));
+        return;
+    }
+    FUZZ_CHECK(result == -EINPROGRESS);
+    after->stopping = true; /* if it is not being called it has fired, and its task is on its way */
+    FUZZ_CHECK(after->life == AFTER_CALLED || after->deadline_ns <= world.now_ns || world.over);
 }
 
 static void cancel_stale(uint64_t id)
@@ -321,7 +350,7 @@ static void act(bool in_task)
         FUZZ_CHECK(pawl_timer_state(&timer->timer) == state_expected(timer));
         break;
     case 7:
-        ask(&world.afters[which % AFTERS], take_number(input));
+        ask(&world.afters[which % AFTERS], take_number(input), 0);
         break;
     case 8:
         cancel_by_id(&world.afters[which % AFTERS]);
@@ -342,6 +371,11 @@ static void act(bool in_task)
     case 13: /* keeps the worker busy */
         world.now_ns = pawl_saturating_add(world.now_ns, take_number(input) % PAWL_SEC(1000000));
         break;
+    case 14: {
+        uint64_t period_ns = take_number(input);
+        ask(&world.afters[which % AFTERS], period_ns, period_ns);
+        break;
+    }
     default:
         FUZZ_CHECK(world.over || pawl_now(world.rt) == world.now_ns);
     }

@@ -58,9 +58,12 @@ static void turn(struct worker *worker, struct shard *shard)
     worker->current.in_callback = false;
 }
 
+static bool no_room; /* for the next call's task beside the one that runs */
+
 static void pend(int workers, bool once)
 {
     build(workers);
+    rt->stacks.limit = no_room ? 1 : 0;
     far = clock_tick_at(&rt->clock, monotonic_now_ns() + PAWL_SEC(1));
     arg = malloc(sizeof *arg);
     *arg = 0;
@@ -198,6 +201,15 @@ static void cancel_meets_return_and_firing(void)
 {
     set_up(2, false);
     run_all(call, cancel_it, fire_and_call);
+    check_cancel();
+}
+
+/* Without a task for the next call it stays with the present one, which sleeps. */
+static void cancel_meets_stay(void)
+{
+    no_room = true;
+    set_up(1, false);
+    run_all(call, cancel_it, NULL);
     check_cancel();
 }
 
@@ -353,6 +365,8 @@ SCENARIO(cancel_meets_return_and_firing, "the same, and is due again at once",
          ONLY("0, called 1", "0, called 2", "EINPROGRESS, called 1", "EINPROGRESS, called 2"))
 SCENARIO(cancel_meets_call, "it is called, and filed again, as it is cancelled",
          ONLY("0, called 0", "0, called 1", "EINPROGRESS, called 1"))
+SCENARIO(cancel_meets_stay, "it is cancelled as it returns, and there is no room for another task",
+         ONLY("0, called 1", "EINPROGRESS, called 1"))
 SCENARIO(wait_meets_return, "a plain thread cancels it and waits", .outcomes = NULL)
 SCENARIO(wait_meets_return_and_firing, "the same, and it is due again at once", ONLY("called 1", "called 2"))
 SCENARIO(wait_meets_return_of_after, "the same with one that is called once", ONLY("0", "ENOENT"))
@@ -367,6 +381,7 @@ int main(int argc, char **argv)
     static const struct model_scenario *const scenarios[] = {&cancel_meets_return_,
                                                              &cancel_meets_return_and_firing_,
                                                              &cancel_meets_call_,
+                                                             &cancel_meets_stay_,
                                                              &wait_meets_return_,
                                                              &wait_meets_return_and_firing_,
                                                              &wait_meets_return_of_after_,

@@ -223,6 +223,7 @@ static void wait_for(struct pawl_runtime *rt, bool once, bool in_task)
     subject.began_ns = pawl_now(rt);
     cr_assert_eq((once ? pawl_after : pawl_every)(rt, 1000, on_due, &subject, &subject.id), 0);
     event_wait(&subject.called);
+    cr_assert_eq(pawl_cancel(rt, subject.id), -EINPROGRESS);
     for (int i = 0; i < 2; i++) {
         wait[i].id = subject.id;
         if (in_task)
