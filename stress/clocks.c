@@ -301,9 +301,9 @@ static void run(const struct round *round)
     atomic_store(&world->over, true);
     stress_phase("past the last deadline");
     stress_thread_join(movers[0].thread);
-    end_time(world);
     for (uint64_t i = 1; world->manual && i <= ADVANCERS; i++)
-        join(&movers[i]);
+        join(&movers[i]); /* before: the last thing that one does may be to turn auto-advance off */
+    end_time(world);
     for (uint64_t i = 0; i < TASKS; i++)
         join(&tasks[i]);
     struct pawl_timer last; /* behind all the others */

@@ -520,10 +520,14 @@ static void disturb(struct cast *cast)
         replace_token(scene);
 }
 
+/* Whoever did not see yet that it is over finds no lane any more, and in a select nothing but the token: so that one is
+ * cancelled for good. */
 static void finish(struct cast *cast)
 {
+    struct scene *scene = (struct scene *)(void *)cast;
     for (size_t lane = 0; lane < LANES; lane++)
-        replace_pipe((struct scene *)(void *)cast, lane, NULL);
+        replace_pipe(scene, lane, NULL);
+    pawl_token_cancel(scene->token);
 }
 
 static const struct play play = {
