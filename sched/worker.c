@@ -127,11 +127,21 @@ static void begin_round(struct worker *worker)
     worker->current.in_callback = true;
 }
 
+/* What is in the slot was made ready before and stays before them. */
 static void end_round(struct worker *worker)
 {
     worker->current.in_callback = false;
-    if (worker->woken.count > 0)
-        put_slot(worker, held_from(worker->woken.first));
+    if (worker->woken.count == 0)
+        return;
+    void *former = queue_take_slot(&worker->queue);
+    struct pawl_task *first = worker->woken.first, *last = held_first(former);
+    if (former != NULL) {
+        while (held_is_chain(former) && last->next != NULL)
+            last = last->next;
+        last->next = first;
+        first = held_first(former);
+    }
+    store_release_ptr(&worker->queue.slot, held_from(first)); /* edge queue.slot; only we fill it */
     worker->woken.count = 0;
 }
 
@@ -201,18 +211,30 @@ static void close_shards(struct worker *worker)
     share(worker);
 }
 
+/* About 50 us from look to look. Only after many looks that came too soon does it look less often: a few short tasks
+ * among long ones are no reason to. */
+static void adapt_clock_interval(struct worker *worker, uint64_t passed_ns)
+{
+    enum { SOON_NS = 25000, WANTED_NS = 50000, LATE_NS = 75000, SOON_LOOKS = 8 };
+    worker->soon_looks = passed_ns < SOON_NS ? worker->soon_looks + 1 : 0;
+    if (worker->soon_looks == SOON_LOOKS) {
+        worker->soon_looks = 0;
+        worker->clock_interval *= 2;
+        if (worker->clock_interval > WORKER_CLOCK_INTERVAL_MAX)
+            worker->clock_interval = WORKER_CLOCK_INTERVAL_MAX;
+    } else if (passed_ns > LATE_NS) {
+        worker->clock_interval = (unsigned)(worker->clock_interval * (uint64_t)WANTED_NS / passed_ns);
+        if (worker->clock_interval == 0)
+            worker->clock_interval = 1;
+    }
+}
+
 void pawl__worker_look_at_clock(struct worker *worker)
 {
-    enum { SOON_NS = 25000, LATE_NS = 75000, DRIVER_INTERVAL_NS = 100000 };
+    enum { DRIVER_INTERVAL_NS = 100000 };
     struct pawl_runtime *rt = worker->runtime;
     uint64_t real_ns = monotonic_now_ns(), now_ns = clock_beside_monotonic(&rt->clock, real_ns);
-    uint64_t passed_ns = real_ns - worker->clock_read_ns;
-    if (passed_ns < SOON_NS && worker->clock_interval <= WORKER_CLOCK_INTERVAL_MAX / 2)
-        worker->clock_interval *= 2;
-    else if (passed_ns < SOON_NS)
-        worker->clock_interval = WORKER_CLOCK_INTERVAL_MAX;
-    else if (passed_ns > LATE_NS && worker->clock_interval > 1)
-        worker->clock_interval /= 2;
+    adapt_clock_interval(worker, real_ns - worker->clock_read_ns);
     worker->until_clock = worker->clock_interval;
     if (worker->clock_interval == WORKER_CLOCK_INTERVAL_MAX && worker->until_inject > 1)
         worker->until_clock = worker->until_inject; /* both on one way home */

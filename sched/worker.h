@@ -51,6 +51,7 @@ struct worker {
     unsigned slot_runs;         /* W */
     unsigned budget;            /* W */
     uint64_t slice_began_ns;    /* W 0: its task has not spent a budget yet */
+    unsigned soon_looks;        /* W at the clock, in a row */
     unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
