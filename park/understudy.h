@@ -17,7 +17,7 @@
 
 #include "base/atomic.h"
 
-enum { ALARM_DELAY_NS = 1000000 };
+enum { ALARM_DELAY_NS = 1500000 };
 
 struct understudy {
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint32_t) taken; /* A 1: a worker is in the seat, or on its way out */

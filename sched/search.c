@@ -60,7 +60,7 @@ static bool same_stall(const struct stalled *now, const struct stalled *before)
     return now->victim != NULL && now->victim == before->victim && now->runs == before->runs;
 }
 
-/* Then nobody is about to queue something: a second look would find no more than the first. */
+/* Then all other queues are empty, since each is filled by its own worker only, and nobody is about to queue anything. */
 static bool nobody_else_is_awake(struct pawl_runtime *rt)
 {
     return idle_sleeping(&rt->idle) + 1 >= rt->worker_count;
@@ -70,6 +70,8 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
 {
     struct stalled stalled = {0}, before;
     unsigned stalls = 0;
+    if (nobody_else_is_awake(worker->runtime))
+        return pawl__worker_take_injected(worker);
     /* As long as an owner with a task in its slot makes progress, leave the task to it but stay awake. */
     for (unsigned looks = 1;; looks++) {
         before = stalled;
@@ -79,9 +81,7 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
             task = take_stalled(worker, stalled.victim);
         if (task != NULL)
             return task;
-        if (stalled.victim == NULL && (looks > 1 || nobody_else_is_awake(worker->runtime)))
-            return NULL;
-        if (looks > 1 && load_acquire_u64(&worker->inbox_count) > 0)
+        if (looks > 1 && (stalled.victim == NULL || load_acquire_u64(&worker->inbox_count) > 0))
             return NULL;
         struct backoff backoff;
         backoff_init(&backoff);

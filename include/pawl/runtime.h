@@ -56,7 +56,7 @@ struct pawl_options {
     size_t size;                   /* of this struct, set by pawl_options_init */
     int workers;                   /* 1 to PAWL_WORKERS_MAX, or PAWL_WORKERS_AUTO */
     unsigned blocking_threads_max; /* 1 to 65536; threads are started when needed; default 512 */
-    uint64_t tick_ns;              /* length of a timer tick, 1 to 1 s; default 32768; with the manual clock always 1 */
+    uint64_t tick_ns;              /* length of a timer tick, 1 to 1 s; default 8192; with the manual clock always 1 */
     size_t stack_size;             /* of a task, in bytes, 16 KiB to 1 GiB, rounded up to pages; default 128 KiB */
     uint64_t tasks_max;            /* unfinished tasks at once, -EAGAIN beyond; 0: as many as memory holds */
     uint64_t seed;                 /* of every random choice; 0: a new one each time */
@@ -77,7 +77,7 @@ static inline void pawl_options_init(struct pawl_options *o)
     o->size = sizeof *o;
     o->workers = PAWL_WORKERS_AUTO;
     o->blocking_threads_max = 512;
-    o->tick_ns = 32768;
+    o->tick_ns = 8192;
     o->stack_size = (size_t)128 * 1024;
     o->name = "pawl";
 }
