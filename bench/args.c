@@ -17,13 +17,14 @@ static void print_list(const struct workload *workloads)
 static void print_help(const struct workload *workloads)
 {
     printf("usage: pawl-bench WORKLOAD [--workers W] [--n N] [--reps R] [--seconds S] [--histogram]\n"
-           "                          [--check]\n"
+           "                          [--tick NS] [--check]\n"
            "       pawl-bench --list | --help\n"
            "\n"
            "  --workers W  worker threads (%d)\n"
            "  --n N        size of a repetition, in the workload's own terms\n"
            "  --reps R     counted repetitions, at most %d (%d); one more goes before them\n"
            "  --seconds S  of a repetition of idle (%d)\n"
+           "  --tick NS    length of a timer tick (the library's default)\n"
            "  --histogram  add to lateness and latency all samples' histogram\n"
            "  --check      count every operation and abort if one is missing; slower\n"
            "\n",
@@ -55,7 +56,7 @@ static enum arguments find_workload(struct bench *b, const struct workload *work
 /* What the command line says, before it is looked at as a whole. */
 struct given {
     const char *name;
-    uint64_t workers, n, reps, seconds;
+    uint64_t workers, n, reps, seconds, tick;
     bool histogram, check, help, list;
 };
 
@@ -73,6 +74,10 @@ static uint64_t *number_of(struct given *given, const char *option, uint64_t *ma
     if (strcmp(option, "--seconds") == 0) {
         *max = SECONDS_MAX;
         return &given->seconds;
+    }
+    if (strcmp(option, "--tick") == 0) {
+        *max = NS_PER_S;
+        return &given->tick;
     }
     *max = REPS_MAX - 1;
     return strcmp(option, "--reps") == 0 ? &given->reps : NULL;
@@ -120,6 +125,7 @@ enum arguments bench_parse(struct bench *b, int argc, char **argv, const struct 
         .workers = (int)given.workers,
         .reps = (int)given.reps,
         .seconds = (int64_t)given.seconds,
+        .tick_ns = given.tick,
         .histogram = given.histogram,
     };
     bench_check.on = given.check;

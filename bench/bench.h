@@ -41,13 +41,15 @@ struct bench {
     int reps; /* counted ones; one more goes before them, to warm up */
     long n;   /* 0: neither given nor a default, the workload has several */
     int64_t seconds;
+    uint64_t tick_ns; /* 0: the default */
     bool histogram;
 };
 
 workload_fn bench_spawn_join, bench_spawn_remote, bench_spawn_fan, bench_chain, bench_yield;
 workload_fn bench_wake_latency;
 workload_fn bench_timerq_churn, bench_timerq_churn_few, bench_timerq_tick;
-workload_fn bench_timer_churn, bench_timer_reset, bench_timer_fire, bench_timer_remote, bench_timer_scale;
+workload_fn bench_timer_churn, bench_timer_churn_precise, bench_timer_reset, bench_timer_reset_precise;
+workload_fn bench_timer_fire, bench_timer_remote, bench_timer_scale;
 workload_fn bench_sleep_idle, bench_sleep_busy, bench_blocked_worker, bench_parallel_latency;
 workload_fn bench_idle, bench_mem_task;
 workload_fn bench_pingpong, bench_channel_spsc, bench_channel_mpmc, bench_select_many, bench_broadcast_fan;

@@ -12,7 +12,9 @@ static const struct workload workloads[] = {
     {"yield", "1000 tasks yield n times in all", bench_yield, 1000000},
     {"wake_latency", "a plain thread wakes a waiting task n times, every ms", bench_wake_latency, 3000},
     {"timer_churn", "64 tasks arm and cancel timers, n in all", bench_timer_churn, 5000000},
+    {"timer_churn_precise", "the same with a reading of the clock for each", bench_timer_churn_precise, 5000000},
     {"timer_reset", "64 tasks push their timer, n times in all", bench_timer_reset, 5000000},
+    {"timer_reset_precise", "the same with a reading of the clock for each", bench_timer_reset_precise, 5000000},
     {"timer_fire", "n timers fire within a second", bench_timer_fire, 1000000},
     {"timer_remote", "8 plain threads arm and cancel, n times in all, while workers fire", bench_timer_remote, 2000000},
     {"timer_scale", "arm and cancel beside n pending timers, or 10^2 to 10^7", bench_timer_scale, 0},
@@ -55,6 +57,8 @@ int main(int argc, char **argv)
     struct pawl_options options;
     pawl_options_init(&options);
     options.workers = bench.workers;
+    if (bench.tick_ns != 0)
+        options.tick_ns = bench.tick_ns;
     options.hooks.fatal_error = say_fatal;
     MUST(pawl_runtime_create(&bench.runtime, &options));
     bench.workload->run(&bench);

@@ -23,7 +23,7 @@ struct scale {
 /* A new timer, of the program's stack: what is measured is the queue. */
 static void churn(struct scale *s)
 {
-    bench_arm_and_cancel(NULL, &s->random, PENDING_MIN_NS, PENDING_MAX_NS);
+    bench_arm_and_cancel(NULL, pawl_now_cached(NULL), &s->random, PENDING_MIN_NS, PENDING_MAX_NS);
 }
 
 /* One of those that pend: with many of them its own memory, and its neighbours', is in no cache. */

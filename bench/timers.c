@@ -47,16 +47,20 @@ void bench_pending_cancel(struct pending_timers *p)
 #define TIMEOUT_MIN_NS (5 * NS_PER_S)
 #define TIMEOUT_MAX_NS (60 * NS_PER_S)
 
+/* A timeout of seconds is counted from pawl_now_cached, as a server would; _precise: from a reading of its own. */
+typedef uint64_t now_fn(const struct pawl_runtime *runtime);
+
 struct timer_user {
     struct random random;
+    now_fn *now;
     long operations;
 };
 
-void bench_arm_and_cancel(struct pawl_runtime *runtime, struct random *r, int64_t low, int64_t high)
+void bench_arm_and_cancel(struct pawl_runtime *runtime, uint64_t now_ns, struct random *r, int64_t low, int64_t high)
 {
     struct pawl_timer timer;
     pawl_timer_init(&timer, bench_must_not_fire, NULL);
-    MUST(pawl_timer_arm(runtime, &timer, pawl_now(NULL) + (uint64_t)random_between(r, low, high)));
+    MUST(pawl_timer_arm(runtime, &timer, now_ns + (uint64_t)random_between(r, low, high)));
     MUST(pawl_timer_cancel(&timer));
     bench_tick();
 }
@@ -71,7 +75,7 @@ static void *churn(void *arg)
 {
     struct timer_user *user = arg;
     for (long i = 0; i < user->operations; i++) {
-        bench_arm_and_cancel(NULL, &user->random, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS);
+        bench_arm_and_cancel(NULL, user->now(NULL), &user->random, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS);
         bench_yield_sometimes(i);
     }
     return NULL;
@@ -85,7 +89,7 @@ static void *push_away(void *arg)
     MUST(pawl_timer_arm(NULL, &timer, pawl_now(NULL) + PAWL_SEC(30)));
     for (long i = 0; i < user->operations; i++) {
         int64_t ahead = random_between(&user->random, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS);
-        MUST(pawl_timer_reset(&timer, pawl_now(NULL) + (uint64_t)ahead));
+        MUST(pawl_timer_reset(&timer, user->now(NULL) + (uint64_t)ahead));
         bench_tick();
         bench_yield_sometimes(i);
     }
@@ -95,6 +99,7 @@ static void *push_away(void *arg)
 
 struct timer_work {
     pawl_task_fn *fn;
+    now_fn *now;
     long operations_per_task;
 };
 
@@ -103,32 +108,57 @@ static void *use_timers(void *arg)
     const struct timer_work *work = arg;
     struct timer_user users[TIMER_TASKS];
     for (long i = 0; i < TIMER_TASKS; i++)
-        users[i] = (struct timer_user){random_seeded((uint64_t)i), work->operations_per_task};
+        users[i] = (struct timer_user){random_seeded((uint64_t)i), work->now, work->operations_per_task};
     bench_run_all(work->fn, users, TIMER_TASKS, sizeof *users);
     return NULL;
 }
 
 static void churn_rep(const struct bench *b)
 {
-    bench_on_worker(b, use_timers, &(struct timer_work){churn, b->n / TIMER_TASKS});
+    bench_on_worker(b, use_timers, &(struct timer_work){churn, pawl_now_cached, b->n / TIMER_TASKS});
+}
+
+static void churn_precise_rep(const struct bench *b)
+{
+    bench_on_worker(b, use_timers, &(struct timer_work){churn, pawl_now, b->n / TIMER_TASKS});
+}
+
+static void measure_churn(const struct bench *b, void (*rep)(const struct bench *b))
+{
+    struct pending_timers others;
+    bench_pending_arm(b, &others, OTHER_TIMERS);
+    bench_throughput(b, bench_n(b, TIMER_TASKS), rep);
+    bench_pending_cancel(&others);
 }
 
 void bench_timer_churn(const struct bench *b)
 {
-    struct pending_timers others;
-    bench_pending_arm(b, &others, OTHER_TIMERS);
-    bench_throughput(b, bench_n(b, TIMER_TASKS), churn_rep);
-    bench_pending_cancel(&others);
+    measure_churn(b, churn_rep);
+}
+
+void bench_timer_churn_precise(const struct bench *b)
+{
+    measure_churn(b, churn_precise_rep);
 }
 
 static void reset_rep(const struct bench *b)
 {
-    bench_on_worker(b, use_timers, &(struct timer_work){push_away, b->n / TIMER_TASKS});
+    bench_on_worker(b, use_timers, &(struct timer_work){push_away, pawl_now_cached, b->n / TIMER_TASKS});
+}
+
+static void reset_precise_rep(const struct bench *b)
+{
+    bench_on_worker(b, use_timers, &(struct timer_work){push_away, pawl_now, b->n / TIMER_TASKS});
 }
 
 void bench_timer_reset(const struct bench *b)
 {
     bench_throughput(b, bench_n(b, TIMER_TASKS), reset_rep);
+}
+
+void bench_timer_reset_precise(const struct bench *b)
+{
+    bench_throughput(b, bench_n(b, TIMER_TASKS), reset_precise_rep);
 }
 
 /* ---- timer_remote ---- */
@@ -203,7 +233,7 @@ static void *churn_remotely(void *arg)
 {
     struct remote_user *user = arg;
     for (long i = 0; i < user->operations; i++)
-        bench_arm_and_cancel(user->b->runtime, &user->random, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS);
+        bench_arm_and_cancel(user->b->runtime, pawl_now(NULL), &user->random, TIMEOUT_MIN_NS, TIMEOUT_MAX_NS);
     return NULL;
 }
 

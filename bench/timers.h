@@ -15,7 +15,7 @@
 void bench_must_not_fire(struct pawl_timer *timer, void *arg, int status);
 
 /* Arms a timer `low` to `high` ns ahead of now and cancels it. */
-void bench_arm_and_cancel(struct pawl_runtime *runtime, struct random *r, int64_t low, int64_t high);
+void bench_arm_and_cancel(struct pawl_runtime *runtime, uint64_t now_ns, struct random *r, int64_t low, int64_t high);
 
 /* After operation i of a task. */
 void bench_yield_sometimes(long i);

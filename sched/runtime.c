@@ -34,6 +34,9 @@ static int check_options(const struct pawl_options *o)
         return -EINVAL;
     if ((unsigned)o->clock > PAWL_CLOCK_MANUAL || (o->clock_now != NULL) != (o->clock == PAWL_CLOCK_CUSTOM))
         return -EINVAL;
+    const struct clock clock = {.tick_ns = o->clock == PAWL_CLOCK_MANUAL ? 1 : o->tick_ns};
+    if (o->timer_levels != 0 && (o->timer_levels < clock_wheel_levels(&clock) || o->timer_levels > WHEEL_LEVELS_MAX))
+        return -EINVAL;
     return (o->allocator.alloc == NULL) == (o->allocator.free == NULL) ? 0 : -EINVAL;
 }
 
@@ -82,7 +85,7 @@ static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
     rt->port_count = power_of_two_at_least(ports > PORTS_MAX ? PORTS_MAX : ports);
     apply_clock(rt, o);
     rt->shard_count = o->clock == PAWL_CLOCK_MANUAL ? 1 : rt->worker_count + rt->port_count;
-    rt->level_count = clock_wheel_levels(&rt->clock);
+    rt->level_count = o->timer_levels != 0 ? o->timer_levels : clock_wheel_levels(&rt->clock);
     rt->allocator = o->allocator;
     rt->hooks = o->hooks;
     rt->pin_workers = o->pin_workers;

@@ -60,7 +60,7 @@ static bool same_stall(const struct stalled *now, const struct stalled *before)
     return now->victim != NULL && now->victim == before->victim && now->runs == before->runs;
 }
 
-/* Then all other queues are empty, since each is filled by its own worker only, and nobody is about to queue anything. */
+/* Then all other queues are empty, for each is filled by its own worker only, and nobody is about to queue anything. */
 static bool nobody_else_is_awake(struct pawl_runtime *rt)
 {
     return idle_sleeping(&rt->idle) + 1 >= rt->worker_count;

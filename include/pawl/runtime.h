@@ -67,7 +67,8 @@ struct pawl_options {
     enum pawl_clock clock;    /* default PAWL_CLOCK_MONOTONIC */
     pawl_clock_fn *clock_now; /* of PAWL_CLOCK_CUSTOM, else NULL */
     void *clock_context;      /* what it is called with */
-    uint64_t reserved[5];
+    unsigned timer_levels;    /* of a timer wheel: at least as many as reach two years, the default (0); at most 7 */
+    uint64_t reserved[4];
 };
 
 /* Fills in the defaults. */
