@@ -156,13 +156,15 @@ static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t 
 
 static void adapt_spacing(struct driver *driver, uint64_t fired)
 {
-    uint64_t spacing = driver->spacing_ns;
-    if (fired < DRIVER_BUSY_TURN)
-        driver->spacing_ns = spacing <= DRIVER_SPACING_MIN_NS ? 0 : spacing / 2;
-    else if (spacing == 0)
-        driver->spacing_ns = DRIVER_SPACING_MIN_NS;
-    else
-        driver->spacing_ns = spacing > DRIVER_SPACING_MAX_NS / 2 ? DRIVER_SPACING_MAX_NS : 2 * spacing;
+    uint64_t passed_ns = pawl__driver_turned_at(driver) - driver->window_began_ns;
+    driver->window_fired += fired;
+    if (passed_ns < DRIVER_WINDOW_NS)
+        return;
+    uint64_t rate = driver->window_fired * 1000000 / passed_ns;
+    uint64_t spacing_ns = rate > DRIVER_CALM_RATE ? (rate - DRIVER_CALM_RATE) * DRIVER_SPACING_STEP_NS : 0;
+    driver->spacing_ns = spacing_ns < DRIVER_SPACING_MAX_NS ? spacing_ns : DRIVER_SPACING_MAX_NS;
+    driver->window_began_ns += passed_ns;
+    driver->window_fired = 0;
 }
 
 void pawl__driver_turn(struct driver *driver, uint64_t now_ns)

@@ -11,8 +11,9 @@
  * Either the armer sees that the driver sleeps too long, or the driver sees the deadline. wake_at is 0 while the
  * driver is awake: then nothing is written, for it will look before it sleeps.
  *
- * Spacing: when turn after turn fires several timers, the holder spaces its turns, so that many share one wake-up, by
- * DRIVER_SPACING_MAX_NS at most. It publishes the true wake_at all the same: a deadline that comes earlier wakes it.
+ * Spacing: when more than DRIVER_CALM_RATE timers fire a millisecond, the holder spaces its turns, so that many share one
+ * wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. It publishes the true wake_at all the same:
+ * a deadline that comes earlier wakes it.
  *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
@@ -33,9 +34,10 @@
 #include "time/shard.h"
 
 enum {
-    DRIVER_SPACING_MAX_NS = 200000,
-    DRIVER_SPACING_MIN_NS = 25000, /* less is none */
-    DRIVER_BUSY_TURN = 4,          /* timers fired in one turn, from which on turns are spaced more */
+    DRIVER_SPACING_MAX_NS = 400000,
+    DRIVER_SPACING_STEP_NS = 10000, /* for each timer a millisecond more than these: */
+    DRIVER_CALM_RATE = 20,
+    DRIVER_WINDOW_NS = 1000000,     /* over which they are counted */
     DRIVER_OVERDUE_NS = 1000000,   /* so late a shard is overdue: its worker did not get round to it */
     DRIVER_NAP_MIN_NS = 50000,
     DRIVER_NAP_MAX_NS = 10000000,
@@ -56,6 +58,8 @@ struct driver {
     PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at, in real time */
     PAWL_ATOMIC(uint64_t) overdue;   /* D written by the holder: shards that it found DRIVER_OVERDUE_NS late */
     uint64_t spacing_ns;             /* D from one turn to the next that is not made for another reason */
+    uint64_t window_began_ns;        /* D */
+    uint64_t window_fired;           /* D */
     uint64_t nap_ns;                 /* D a caller's clock: sleep at least so long; 0: it keeps up with real time */
     bool clock_to_move;              /* D a manual clock is to be moved by whoever holds the driver */
 };

@@ -7,7 +7,7 @@
 
 enum { DIGIT_BITS = WHEEL_DIGIT_BITS, DIGIT_MASK = WHEEL_SLOTS - 1, NO_POSITION = WHEEL_PENDING };
 
-static_assert(WHEEL_SLOTS % 64 == 0, "whole words say which slots are occupied");
+static_assert(WHEEL_SLOTS == 64, "a bit of a word for each slot");
 static_assert(sizeof(struct wheel_level) == WHEEL_SLOTS * sizeof(struct wheel_slot), "no gaps between levels");
 static_assert(WHEEL_LEVELS_MAX * DIGIT_BITS < 64, "every level has a digit of its own in a tick");
 
@@ -43,26 +43,19 @@ static uint32_t position_of(const struct wheel *wheel, uint64_t when)
     return level * WHEEL_SLOTS + digit_of(when, level);
 }
 
-/* The first occupied position of a level that has one, around the ring from `from` on. */
-static uint32_t next_occupied(const struct wheel *wheel, unsigned level, unsigned from)
-{
-    const uint64_t *occupied = &wheel->occupied[level * WHEEL_WORDS];
-    unsigned word = from / 64;
-    uint64_t bits = occupied[word] & UINT64_MAX << from % 64;
-    while (bits == 0) {
-        word = (word + 1) % WHEEL_WORDS;
-        bits = occupied[word];
-    }
-    return level * WHEEL_SLOTS + word * 64 + (unsigned)__builtin_ctzll(bits);
-}
-
 /* The occupied slot whose range comes first, or NO_POSITION. */
 static uint32_t first_position(const struct wheel *wheel)
 {
-    if (wheel->occupied_levels == 0)
-        return NO_POSITION;
-    unsigned level = (unsigned)__builtin_ctz(wheel->occupied_levels);
-    return next_occupied(wheel, level, digit_of(wheel->elapsed, level));
+    for (unsigned level = 0; level < wheel->level_count; level++) {
+        uint64_t occupied = wheel->occupied[level];
+        if (occupied == 0)
+            continue;
+        unsigned current = digit_of(wheel->elapsed, level);
+        uint64_t from_current = occupied >> current | occupied << (-current & DIGIT_MASK);
+        unsigned distance = (unsigned)__builtin_ctzll(from_current);
+        return level * WHEEL_SLOTS + ((current + distance) & DIGIT_MASK);
+    }
+    return NO_POSITION;
 }
 
 /* The first tick in the range of an occupied slot. */
@@ -91,30 +84,13 @@ static bool is_overtaken(const struct wheel *wheel, const struct wheel_entry *en
     return cut_to_span(wheel, deadline_of(wheel, entry)) > entry->when;
 }
 
-static void set_occupied(struct wheel *wheel, uint32_t position)
-{
-    wheel->occupied[position / 64] |= UINT64_C(1) << position % 64;
-    wheel->occupied_levels |= 1U << position / WHEEL_SLOTS;
-}
-
-static bool is_level_vacant(const struct wheel *wheel, unsigned level)
-{
-    uint64_t any = 0;
-    for (unsigned word = 0; word < WHEEL_WORDS; word++)
-        any |= wheel->occupied[level * WHEEL_WORDS + word];
-    return any == 0;
-}
-
 static void set_vacant(struct wheel *wheel, uint32_t position)
 {
     struct wheel_slot *slot = slot_at(wheel, position);
-    uint64_t *occupied = &wheel->occupied[position / 64];
 
     slot->earliest = WHEEL_NEVER;
     slot->witness = NULL;
-    *occupied &= ~(UINT64_C(1) << position % 64);
-    if (*occupied == 0 && is_level_vacant(wheel, position / WHEEL_SLOTS))
-        wheel->occupied_levels &= ~(1U << position / WHEEL_SLOTS);
+    wheel->occupied[position / WHEEL_SLOTS] &= ~(UINT64_C(1) << position % WHEEL_SLOTS);
 }
 
 static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
@@ -124,7 +100,7 @@ static void file_in_slot(struct wheel *wheel, struct wheel_entry *entry)
 
     entry->position = position;
     list_push_back(&slot->entries, &entry->link);
-    set_occupied(wheel, position);
+    wheel->occupied[position / WHEEL_SLOTS] |= UINT64_C(1) << position % WHEEL_SLOTS;
     if (entry->when <= slot->earliest) {
         slot->earliest = entry->when;
         slot->witness = entry;
@@ -286,11 +262,22 @@ uint64_t pawl__wheel_settle(struct wheel *wheel)
     }
 }
 
+/* Entries lie wherever their owners have them: most are cache misses, and each is found by the one before it. So a second
+ * walk from the other end, up to the middle, fetches one half of them while the other is worked on. */
+static struct list_node *fetch_ahead(struct list_node *ahead, const struct list_node *node)
+{
+    return ahead == node || ahead->prev == node ? NULL : ahead->prev;
+}
+
 /* Empties `from`: entries due at now, which is elapsed or before it, are handed out, the others filed by their true
  * deadline. */
 static void release(struct wheel *wheel, struct list *from, uint64_t now, struct list *due)
 {
-    for (struct list_node *node; (node = list_pop_front(from)) != NULL;) {
+    struct list_node *ahead = from->head.prev;
+    for (struct list_node *node; (node = list_first(from)) != NULL;) {
+        if (ahead != NULL)
+            ahead = fetch_ahead(ahead, node);
+        list_remove(node);
         struct wheel_entry *entry = entry_of(node);
         uint64_t when = deadline_of(wheel, entry);
         if (when <= now)
@@ -411,7 +398,7 @@ static const char *check_list(const struct wheel *wheel, const struct list *list
 static const char *check_slot(const struct wheel *wheel, uint32_t position, size_t *count)
 {
     const struct wheel_slot *slot = slot_at(wheel, position);
-    bool marked = wheel->occupied[position / 64] >> position % 64 & 1;
+    bool marked = wheel->occupied[position / WHEEL_SLOTS] >> position % WHEEL_SLOTS & 1;
 
     if (marked == list_empty(&slot->entries))
         return "a slot is marked occupied if and only if it has entries";

@@ -1,9 +1,9 @@
 /* A hierarchical timing wheel: deadlines in ticks go in, entries whose deadline has come go out.
  *
- * Model:   Level 0 has 256 slots of one tick, each above it 256 slots of 256 times the width. An entry lies on the
- *          level of the highest 8-bit digit in which its tick differs from `elapsed`, in the slot which that digit
+ * Model:   Level 0 has 64 slots of one tick, every level above it 64 slots of 64 times the width. An entry lies on the
+ *          level of the highest 6-bit digit in which its tick differs from `elapsed`, in the slot which that digit
  *          names: insert and remove cost the same however many entries there are. The top level is a ring. An entry
- *          beyond its span of 255 slots is filed at the end of the span and filed anew when that comes.
+ *          beyond its span of 63 slots is filed at the end of the span and filed anew when that comes.
  *          Cascades are late. A slot above level 0 is opened when an entry in it is due, never because time has reached
  *          the slot. Until then `elapsed` waits just before it, so `elapsed` may lag behind now, and all that is
  *          armed meanwhile is filed relative to it.
@@ -33,12 +33,9 @@
 /* The tick that never comes. */
 #define WHEEL_NEVER UINT64_MAX
 
-#define WHEEL_LEVELS_MAX 7
-#ifndef WHEEL_DIGIT_BITS
-#define WHEEL_DIGIT_BITS 8 /* at least 6; the model checker shrinks it */
-#endif
+#define WHEEL_LEVELS_MAX 10
+#define WHEEL_DIGIT_BITS 6
 #define WHEEL_SLOTS (1 << WHEEL_DIGIT_BITS)
-#define WHEEL_WORDS (WHEEL_SLOTS / 64)
 
 /* Entries that one call of earliest or settle looks at, at most. In a slot with more of them whose earliest entry has
  * gone, the former deadline stands as a lower bound: the price of the limit is that the caller may wake too early,
@@ -84,15 +81,14 @@ struct wheel {
     unsigned level_count;                             /* C */
     size_t count;                                     /* entries in slots, pending and unlimited */
     uint64_t cascades;                                /* slots above level 0 that were opened, ever */
-    unsigned occupied_levels;                         /* bit i: level i has entries */
-    uint64_t occupied[WHEEL_LEVELS_MAX * WHEEL_WORDS]; /* a bit a position: the slot has entries */
+    uint64_t occupied[WHEEL_LEVELS_MAX];  /* bit i: slot i of the level has entries */
     struct list pending;
     uint64_t pending_earliest; /* no pending entry is earlier */
     struct list unlimited;
 };
 
 /* levels: level_count of them, 1 to WHEEL_LEVELS_MAX, in use until the wheel is. true_when NULL: deadlines never move
- * and none is further away than the span, 255 * 256^(level_count - 1) ticks; one that is would come out early. */
+ * and none is further away than the span, 63 * 64^(level_count - 1) ticks; one that is would come out early. */
 void pawl__wheel_init(struct wheel *wheel, struct wheel_level *levels, unsigned level_count, uint64_t now,
                       wheel_true_when_fn *true_when);
 

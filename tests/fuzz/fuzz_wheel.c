@@ -57,7 +57,7 @@ static uint32_t position_by_definition(uint64_t tick)
 
 static void check_places(void)
 {
-    uint64_t occupied[WHEEL_LEVELS_MAX * WHEEL_WORDS] = {0};
+    uint64_t occupied[WHEEL_LEVELS_MAX] = {0};
     for (size_t i = 0; i < walk.reference.timer_count; i++) {
         uint32_t position = walk.timers[i].entry.position;
         FUZZ_CHECK(walk.reference.armed[i] == list_linked(&walk.timers[i].entry.link));
@@ -65,7 +65,7 @@ static void check_places(void)
         if (!walk.reference.armed[i] || position >= WHEEL_PENDING)
             continue;
         FUZZ_CHECK(position == position_by_definition(walk.timers[i].entry.when));
-        occupied[position / 64] |= UINT64_C(1) << position % 64;
+        occupied[position / WHEEL_SLOTS] |= UINT64_C(1) << position % WHEEL_SLOTS;
     }
     FUZZ_CHECK(memcmp(walk.wheel.occupied, occupied, sizeof occupied) == 0);
 }

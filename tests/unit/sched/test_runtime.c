@@ -44,8 +44,8 @@ Test(runtime, create_refuses_options_out_of_range)
     EXPECT_REFUSED(tick_ns, 0, -EINVAL);
     EXPECT_REFUSED(tick_ns, PAWL_SEC(1) + 1, -EINVAL);
     EXPECT_REFUSED(tick_ns, UINT64_MAX, -EINVAL);
-    EXPECT_REFUSED(timer_levels, 5, -EINVAL); /* less than two years of the default tick */
-    EXPECT_REFUSED(timer_levels, 8, -EINVAL);
+    EXPECT_REFUSED(timer_levels, 7, -EINVAL); /* less than two years of the default tick */
+    EXPECT_REFUSED(timer_levels, 11, -EINVAL);
     EXPECT_REFUSED(timer_levels, UINT32_MAX, -EINVAL);
     EXPECT_REFUSED(stack_size, 0, -EINVAL);
     EXPECT_REFUSED(stack_size, (size_t)16 * 1024 - 1, -EINVAL);

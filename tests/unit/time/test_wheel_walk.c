@@ -107,7 +107,7 @@ static void walk_arm_or_remove(size_t i)
 
 static void walk_start(uint64_t seed, unsigned scenario)
 {
-    static const unsigned level_counts[] = {1, 2, 5, 6, 7};
+    static const unsigned level_counts[] = {1, 2, 6, 7, 10};
     static const unsigned magnitudes[] = {4, 8, 14, 30, 45};
     static const unsigned starts[] = {0, 6, 12, 30, 36, 42, 60};
     static const size_t timer_counts[] = {3, 60, WHEEL_SCAN_MAX, REFERENCE_TIMERS_MAX};
