@@ -1,6 +1,7 @@
 #include "sched/queue.h"
 
 #include "base/noise.h"
+#include "sched/task.h"
 
 static PAWL_ATOMIC(void *) *place(struct queue *queue, uint64_t index)
 {
@@ -61,4 +62,29 @@ struct pawl_task *pawl__queue_steal(struct queue *victim, struct queue *own, uns
     store_release_u64(&own->tail, own_tail + count - 1); /* edge queue.tail */
     *moved = (unsigned)count;
     return tasks[0];
+}
+
+/* ---- chains in the slot ---- */
+
+static void *held_from(struct pawl_task *first)
+{
+    return (char *)first + (first->next != NULL);
+}
+
+void pawl__queue_keep_rest(struct queue *own, const struct pawl_task *first)
+{
+    store_release_ptr(&own->slot, held_from(first->next)); /* edge queue.slot */
+}
+
+void pawl__queue_append_to_slot(struct queue *queue, struct pawl_task *first)
+{
+    void *former = queue_take_slot(queue);
+    struct pawl_task *last = held_first(former);
+    if (former != NULL) {
+        while (held_is_chain(former) && last->next != NULL)
+            last = last->next;
+        last->next = first;
+        first = held_first(former);
+    }
+    store_release_ptr(&queue->slot, held_from(first)); /* edge queue.slot; only we fill it, so empty it stayed */
 }

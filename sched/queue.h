@@ -92,6 +92,20 @@ static inline bool queue_has_slot(const struct queue *queue)
     return load_relaxed_ptr(&queue->slot) != NULL; /* relaxed: a hint */
 }
 
+void pawl__queue_keep_rest(struct queue *own, const struct pawl_task *first);
+
+/* Of what was taken out of a slot: the first task. The rest of a chain goes into the slot of `own`, which is empty and
+ * the caller's. */
+static inline struct pawl_task *queue_unchain(struct queue *own, void *held)
+{
+    if (PAWL_UNLIKELY(held_is_chain(held)))
+        pawl__queue_keep_rest(own, held_first(held));
+    return held_first(held);
+}
+
+/* Appends tasks that are linked by `next` to what lies in the slot. The owner. */
+void pawl__queue_append_to_slot(struct queue *queue, struct pawl_task *first);
+
 /* Tasks in the slot: 0, 1, or 2 for a chain. */
 static inline unsigned queue_slot_length(const struct queue *queue)
 {

@@ -108,40 +108,17 @@ static void add_woken(struct worker *worker, struct pawl_task *task)
     worker->woken.last = task;
 }
 
-static void *held_from(struct pawl_task *first)
-{
-    return (char *)first + (first->next != NULL);
-}
-
-struct pawl_task *pawl__worker_unchain(struct worker *worker, void *held)
-{
-    struct pawl_task *first = held_first(held);
-    if (PAWL_UNLIKELY(held_is_chain(held)))
-        store_release_ptr(&worker->queue.slot, held_from(first->next)); /* edge queue.slot */
-    return first;
-}
-
 /* Around a round of timers: what it makes ready is to run before what has been queued, and is shared at its end. */
 static void begin_round(struct worker *worker)
 {
     worker->current.in_callback = true;
 }
 
-/* What is in the slot was made ready before and stays before them. */
 static void end_round(struct worker *worker)
 {
     worker->current.in_callback = false;
-    if (worker->woken.count == 0)
-        return;
-    void *former = queue_take_slot(&worker->queue);
-    struct pawl_task *first = worker->woken.first, *last = held_first(former);
-    if (former != NULL) {
-        while (held_is_chain(former) && last->next != NULL)
-            last = last->next;
-        last->next = first;
-        first = held_first(former);
-    }
-    store_release_ptr(&worker->queue.slot, held_from(first)); /* edge queue.slot; only we fill it */
+    if (worker->woken.count > 0)
+        pawl__queue_append_to_slot(&worker->queue, worker->woken.first);
     worker->woken.count = 0;
 }
 
@@ -348,7 +325,7 @@ static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker 
 {
     worker->slot_runs = 0;
     struct pawl_task *task = pawl__queue_pop(&worker->queue);
-    return task != NULL ? task : pawl__worker_unchain(worker, queue_take_slot(&worker->queue));
+    return task != NULL ? task : queue_unchain(&worker->queue, queue_take_slot(&worker->queue));
 }
 
 /* The slot first, but not for ever. */
@@ -357,7 +334,7 @@ static inline struct pawl_task *next_own_task(struct worker *worker)
     void *held;
     if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (held = queue_take_slot(&worker->queue)) != NULL) {
         worker->slot_runs++;
-        return pawl__worker_unchain(worker, held);
+        return queue_unchain(&worker->queue, held);
     }
     return next_from_ring(worker);
 }

@@ -97,10 +97,6 @@ struct pawl_task *pawl__worker_take_injected(struct worker *worker);
 /* The next of its own tasks, NULL: none. */
 struct pawl_task *pawl__worker_next_own(struct worker *worker);
 
-/* Of what was taken out of a slot: the first task. The rest of a chain goes into the worker's own slot, which is
- * empty. */
-struct pawl_task *pawl__worker_unchain(struct worker *worker, void *held);
-
 /* Is there anything to take in any queue? */
 bool pawl__work_anywhere(struct pawl_runtime *rt);
 

@@ -33,7 +33,8 @@ static void drain(struct queue *from)
     struct pawl_task *task;
     while ((task = pawl__queue_pop(from)) != NULL)
         take(task);
-    take(queue_take_slot(from));
+    while ((task = queue_unchain(from, queue_take_slot(from))) != NULL)
+        take(task);
 }
 
 static void expect_all_taken(unsigned count)
@@ -135,6 +136,29 @@ static void slot(void)
     expect_all_taken(2);
 }
 
+static void chain_thief(void *own)
+{
+    take(queue_unchain(own, queue_take_slot(&queue)));
+    drain(own);
+}
+
+/* A task is in the slot, two others are chained to it, and the owner takes them one by one while a thief takes what is
+ * there. */
+static void chain(void)
+{
+    unsigned t = model_spawn(chain_thief, &other);
+    for (unsigned i = 0; i < 3; i++)
+        tasks[i].value = &tasks[i];
+    tasks[1].next = &tasks[2];
+    MODEL_ASSERT(queue_put_slot(&queue, &tasks[0]) == NULL);
+    pawl__queue_append_to_slot(&queue, &tasks[1]);
+    for (unsigned i = 0; i < 3; i++)
+        take(queue_unchain(&queue, queue_take_slot(&queue)));
+    model_join(t);
+    drain(&queue);
+    expect_all_taken(3);
+}
+
 /* A thief steals from a queue whose owner is stealing from another one. */
 static void middle(void *arg)
 {
@@ -193,10 +217,11 @@ int main(int argc, char **argv)
         {.name = "overflow", .about = "a full ring gives its older half away, against a thief", .run = overflow},
         {.name = "wrap_around", .about = "places are used again while a thief has read them", .run = wrap_around},
         {.name = "slot", .about = "the slot is replaced and taken, against a thief", .run = slot},
+        {.name = "chain", .about = "several tasks in the slot, against a thief", .run = chain},
         {.name = "chained", .about = "a thief of a thief", .run = chained},
         {.name = "length", .about = "the length as seen from outside", .run = length},
     };
     static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3],
-                                                             &all[4], &all[5], &all[6], NULL};
+                                                             &all[4], &all[5], &all[6], &all[7], NULL};
     return model_main(argc, argv, scenarios);
 }
