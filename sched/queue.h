@@ -19,6 +19,7 @@
 #ifndef PAWL_SCHED_QUEUE_H
 #define PAWL_SCHED_QUEUE_H
 
+#include "base/assert.h"
 #include "base/atomic.h"
 #include "base/fifo.h"
 
