@@ -393,6 +393,8 @@ static int leave_waker(struct timer_entry *entry, struct pawl_task *task)
 
 enum pawl_poll pawl_timer_poll(struct pawl_timer *timer, struct pawl_context *cx, int *status)
 {
+    if (status == NULL)
+        return PAWL_READY;
     *status = -EINVAL;
     if (timer == NULL || cx == NULL || cx->task != current_task())
         return PAWL_READY;

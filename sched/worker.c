@@ -108,13 +108,12 @@ static void add_woken(struct worker *worker, struct pawl_task *task)
     worker->woken.last = task;
 }
 
-/* Around a round of timers: what it makes ready is to run before what has been queued, and is shared at its end. */
-static void begin_round(struct worker *worker)
+void pawl__worker_begin_round(struct worker *worker)
 {
     worker->current.in_callback = true;
 }
 
-static void end_round(struct worker *worker)
+void pawl__worker_end_round(struct worker *worker)
 {
     worker->current.in_callback = false;
     if (worker->woken.count > 0)
@@ -156,9 +155,9 @@ static void turn_driver(struct worker *worker, uint64_t now_ns)
     struct pawl_runtime *rt = worker->runtime;
     if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
         now_ns = pawl__manual_move(rt);
-    begin_round(worker);
+    pawl__worker_begin_round(worker);
     pawl__driver_turn(&rt->driver, now_ns);
-    end_round(worker);
+    pawl__worker_end_round(worker);
     leave_driver(rt);
     counter_add(&worker->counters.turns, 1);
     share(worker);
@@ -171,9 +170,9 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
         return;
     if (rt->clock.kind == PAWL_CLOCK_MANUAL) /* the one shard is the driver's, for the sake of the order */
         return;
-    begin_round(worker);
+    pawl__worker_begin_round(worker);
     bool published = pawl__shard_turn(worker->shard, clock_tick_at(&rt->clock, now_ns));
-    end_round(worker);
+    pawl__worker_end_round(worker);
     /* relaxed: an earlier one has been told of by who armed it */
     if (published && pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline)))
         counter_add(&worker->counters.driver_wakes, 1);
@@ -182,9 +181,9 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
 
 static void close_shards(struct worker *worker)
 {
-    begin_round(worker);
+    pawl__worker_begin_round(worker);
     pawl__runtime_close_shards(worker->runtime);
-    end_round(worker);
+    pawl__worker_end_round(worker);
     share(worker);
 }
 
@@ -321,20 +320,31 @@ static void arrive(void)
     begin(worker, worker->handed);
 }
 
+static inline struct pawl_task *take_own_slot(struct worker *worker)
+{
+    void *held = queue_take_slot(&worker->queue);
+    struct pawl_task *task = queue_unchain(&worker->queue, held);
+    if (PAWL_UNLIKELY(held_is_chain(held))) {
+        noise_point("queue.slot.in_hand");
+        pawl__notify(worker->runtime); /* the rest was nowhere to be found: as in pawl__worker_take_injected */
+    }
+    return task;
+}
+
 static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker *worker)
 {
     worker->slot_runs = 0;
     struct pawl_task *task = pawl__queue_pop(&worker->queue);
-    return task != NULL ? task : queue_unchain(&worker->queue, queue_take_slot(&worker->queue));
+    return task != NULL ? task : take_own_slot(worker);
 }
 
 /* The slot first, but not for ever. */
 static inline struct pawl_task *next_own_task(struct worker *worker)
 {
-    void *held;
-    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (held = queue_take_slot(&worker->queue)) != NULL) {
+    struct pawl_task *task;
+    if (worker->slot_runs < WORKER_SLOT_RUNS_MAX && (task = take_own_slot(worker)) != NULL) {
         worker->slot_runs++;
-        return queue_unchain(&worker->queue, held);
+        return task;
     }
     return next_from_ring(worker);
 }

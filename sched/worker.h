@@ -85,6 +85,10 @@ void pawl__notify(struct pawl_runtime *rt);
 void pawl__task_suspend(struct pawl_task *task);
 void pawl__task_yield(struct pawl_task *task);
 
+/* Around a round of timers: what it makes ready is to run before what has been queued. */
+void pawl__worker_begin_round(struct worker *worker);
+void pawl__worker_end_round(struct worker *worker);
+
 /* Between tasks, about every 50 us. Busy workers serve their own timers, and the others' if nobody holds the driver. */
 void pawl__worker_look_at_clock(struct worker *worker);
 

@@ -78,9 +78,9 @@ static int answer[2];
 /* In the shard that plain threads arm into. */
 static void fire_until(struct worker *worker, uint64_t tick)
 {
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(rt->ports[0].shard, tick);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
     work(worker);
 }
 

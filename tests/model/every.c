@@ -53,9 +53,9 @@ static const char *name_of(int error)
 
 static void turn(struct worker *worker, struct shard *shard)
 {
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(shard, far);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
 }
 
 static bool no_room; /* for the next call's task beside the one that runs */

@@ -40,9 +40,9 @@ static void ring_and_work(void *unused)
 {
     struct worker *worker = be_worker(1);
     (void)unused;
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(rt->workers[0].shard, far);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
     work(worker);
     be_plain();
 }

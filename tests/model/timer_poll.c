@@ -65,9 +65,9 @@ static void spawn_pending(int workers)
 static void turn_as(unsigned index, uint64_t tick)
 {
     struct worker *worker = be_worker(index);
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(rt->workers[0].shard, tick);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
     work(worker);
     be_plain();
 }

@@ -284,9 +284,9 @@ static uint64_t far; /* a tick at which everything is due */
 
 static void turn(struct worker *worker)
 {
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(worker->shard, far);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
 }
 
 static void turn_and_work(void *unused)
@@ -318,9 +318,9 @@ static void turn_elsewhere(void *unused)
 {
     struct worker *worker = be_worker(1);
     (void)unused;
-    worker->current.in_callback = true;
+    pawl__worker_begin_round(worker);
     pawl__shard_turn(rt->workers[0].shard, far);
-    worker->current.in_callback = false;
+    pawl__worker_end_round(worker);
     work(worker);
     be_plain();
 }
