@@ -146,12 +146,15 @@ bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
 /* Turns a shard; how many timers that fired. */
 static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t now_ns)
 {
-    uint64_t deadline_ns = next_deadline(shard);
-    if (deadline_ns != 0 && now_ns - deadline_ns >= DRIVER_OVERDUE_NS) /* 0: left by a turn that had its fill */
-        counter_add(&driver->overdue, 1);
     uint64_t before = load_relaxed_u64(&shard->fired); /* relaxed: a measure of load */
     pawl__shard_turn(shard, clock_tick_at(driver->clock, now_ns));
     return load_relaxed_u64(&shard->fired) - before;
+}
+
+static bool is_overdue(const struct shard *shard, uint64_t now_ns)
+{
+    uint64_t deadline_ns = next_deadline(shard);
+    return deadline_ns != 0 && now_ns - deadline_ns >= DRIVER_OVERDUE_NS; /* 0: left by a turn that had its fill */
 }
 
 static void adapt_spacing(struct driver *driver, uint64_t fired)
@@ -167,16 +170,20 @@ static void adapt_spacing(struct driver *driver, uint64_t fired)
     driver->window_fired = 0;
 }
 
-void pawl__driver_turn(struct driver *driver, uint64_t now_ns)
+unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns)
 {
     uint64_t fired = 0;
+    unsigned overdue = 0;
     /* relaxed: see pawl__driver_turned_at */
     store_relaxed_u64(&driver->turned_at, monotonic_beside_clock(driver->clock, now_ns));
     for (unsigned i = 0; i < driver->shard_count; i++)
-        if (next_deadline(&driver->shards[i]) <= now_ns)
+        if (next_deadline(&driver->shards[i]) <= now_ns) {
+            overdue += is_overdue(&driver->shards[i], now_ns);
             fired += turn_shard(driver, &driver->shards[i], now_ns);
+        }
     adapt_spacing(driver, fired);
     /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */
+    return overdue;
 }
 
 bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)

@@ -56,7 +56,6 @@ struct driver {
     _Alignas(PAWL_CACHE_LINE) PAWL_ATOMIC(uint64_t) wake_at; /* A instant that the holder sleeps toward; 0: awake */
     struct understudy understudy;
     PAWL_ATOMIC(uint64_t) turned_at; /* D written by the holder: when all shards were last looked at, in real time */
-    PAWL_ATOMIC(uint64_t) overdue;   /* D written by the holder: shards that it found DRIVER_OVERDUE_NS late */
     uint64_t spacing_ns;             /* D from one turn to the next that is not made for another reason */
     uint64_t window_began_ns;        /* D */
     uint64_t window_fired;           /* D */
@@ -86,8 +85,8 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at);
 /* The holder is awake again. */
 void pawl__driver_awake(struct driver *driver);
 
-/* Fires what is due at now_ns in all shards. */
-void pawl__driver_turn(struct driver *driver, uint64_t now_ns);
+/* Fires what is due at now_ns in all shards. Returns how many of them were overdue: nobody else got round to them. */
+unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns);
 
 /* When the shards were last looked at, for whoever wonders whether to. */
 static inline uint64_t pawl__driver_turned_at(const struct driver *driver)

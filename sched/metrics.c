@@ -22,6 +22,7 @@ static void add_counters(struct pawl_metrics *out, const struct counters *counte
     out->timers_reset += READ(counters->timers_extended);
     out->timers_remote += READ(counters->timers_remote);
     out->driver_wakes += READ(counters->driver_wakes);
+    out->timer_rescues += READ(counters->overdue);
 }
 
 /* `own` is the number of the shard that is its own: with a manual clock there is but one, the first worker's. */
@@ -81,7 +82,6 @@ int pawl_metrics_total(const struct pawl_runtime *rt, struct pawl_metrics *out, 
     if (error != 0)
         return error;
     add_ports(&sum, rt);
-    sum.timer_rescues = READ(rt->driver.overdue);
     for (unsigned i = 0; i < rt->worker_count; i++)
         add_worker(&sum, rt, i);
     memcpy(out, &sum, size);

@@ -156,7 +156,7 @@ static void turn_driver(struct worker *worker, uint64_t now_ns)
     if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
         now_ns = pawl__manual_move(rt);
     pawl__worker_begin_round(worker);
-    pawl__driver_turn(&rt->driver, now_ns);
+    counter_add(&worker->counters.overdue, pawl__driver_turn(&rt->driver, now_ns));
     pawl__worker_end_round(worker);
     leave_driver(rt);
     counter_add(&worker->counters.turns, 1);

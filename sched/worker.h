@@ -21,7 +21,7 @@ struct pawl_runtime;
 /* What one thread counts; written by its owner only, or by read-modify-writes if it is shared. */
 struct counters {
     PAWL_ATOMIC(uint64_t) spawned, finished, runs, stolen, injected, overflowed, parks, unparks, turns, rescues;
-    PAWL_ATOMIC(uint64_t) timers_extended, timers_remote, driver_wakes;
+    PAWL_ATOMIC(uint64_t) timers_extended, timers_remote, driver_wakes, overdue;
 };
 
 enum {

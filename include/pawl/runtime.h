@@ -47,9 +47,10 @@ enum pawl_clock {
 
 /* A clock of the caller's, in nanoseconds. Any thread may call it, often and several at once; it does not suspend, nor
  * call back into the runtime. It may stand still, go backward or jump: timers fire once, and not before it has reached
- * their deadlines. An idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and
- * looks again: so much later than others do timers fire after a jump ahead. On a clock that goes slowly or stands
- * still, and after a step back of less than 10 ms, they are up to 10 ms late. */
+ * the first whole tick at or after their deadline, so a simulated clock that stops at deadlines wants tick_ns = 1. An
+ * idle runtime sleeps for as much real time as the nearest deadline is away, 100 ms at most, and looks again: so much
+ * later than others do timers fire after a jump ahead. On a clock that goes slowly or stands still, and after a step
+ * back of less than 10 ms, they are up to 10 ms late. */
 typedef uint64_t pawl_clock_fn(void *context);
 
 struct pawl_options {

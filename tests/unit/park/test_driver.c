@@ -214,6 +214,39 @@ Test(driver, that_is_awake_is_not_written_to)
 
 /* ---- turning ---- */
 
+/* The spacing after a window of DRIVER_WINDOW_NS in which so many timers fired. */
+static uint64_t spacing_after(unsigned count)
+{
+    static struct timer_entry entries[200];
+    now_ns += DRIVER_WINDOW_NS;
+    for (unsigned i = 0; i < count; i++)
+        arm(i % SHARDS, &entries[i], now_ns);
+    driver.window_began_ns = now_ns - DRIVER_WINDOW_NS;
+    pawl__driver_turn(&driver, now_ns);
+    return driver.spacing_ns;
+}
+
+Test(driver, spaces_its_turns_when_timers_come_thick)
+{
+    test_clock.now_ns = NULL; /* then the time that it is given is real */
+    cr_assert_eq(spacing_after(0), 0);
+    cr_assert_eq(spacing_after(DRIVER_CALM_RATE), 0);
+    uint64_t some = spacing_after(DRIVER_CALM_RATE + 20);
+    cr_assert(some > 0 && some < DRIVER_SPACING_MAX_NS);
+    cr_assert_eq(spacing_after(200), DRIVER_SPACING_MAX_NS);
+    cr_assert_eq(spacing_after(0), 0);
+}
+
+Test(driver, tells_which_shards_nobody_got_round_to)
+{
+    struct timer_entry late, in_time;
+    arm(0, &late, now_ns);
+    now_ns += DRIVER_OVERDUE_NS;
+    arm(1, &in_time, now_ns - TICK_NS);
+    cr_assert_eq(pawl__driver_turn(&driver, now_ns), 1);
+    cr_assert_eq(pawl__driver_turn(&driver, now_ns), 0);
+}
+
 Test(driver, turns_all_shards_in_which_something_is_due)
 {
     struct timer_entry entries[SHARDS], later;

@@ -199,6 +199,84 @@ Test(metrics, count_timers_of_tasks)
     finish(rt);
 }
 
+static uint64_t sum_of_lateness(const struct pawl_metrics *metrics)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < COUNT_OF(metrics->timers_late); i++)
+        sum += metrics->timers_late[i];
+    return sum;
+}
+
+Test(metrics, tell_how_late_each_timer_fired)
+{
+    struct pawl_runtime *rt = start(2);
+    run(rt, use_timers, NULL); /* which resets some to long ago, and leaves others */
+    count_wait(&fired, TIMERS / 4);
+    wait_idle(rt);
+    struct pawl_metrics total = total_of(rt);
+    cr_assert_eq(sum_of_lateness(&total), TIMERS / 4);
+    cr_assert_eq(total.timers_late[0], 0, "the first tick is long past");
+    cr_assert_eq(total.timers_late[PAWL_LATENESS_CLASSES - 1], TIMERS / 4);
+    cr_assert_eq(pawl_runtime_shutdown(rt, 0), 0);
+    total = total_of(rt);
+    cr_assert_eq(sum_of_lateness(&total), TIMERS / 4, "what shutdown completes is not late");
+    finish(rt);
+}
+
+static void *cancel_others(void *arg)
+{
+    for (size_t i = 0; i < TIMERS; i++)
+        CHECK_EQ(pawl_timer_cancel(&timers[i]), 0);
+    return arg;
+}
+
+static void *arm_others(void *arg)
+{
+    for (size_t i = 0; i < TIMERS; i++) {
+        pawl_timer_init(&timers[i], on_fire, NULL);
+        CHECK_EQ(pawl_timer_arm(NULL, &timers[i], in_ns(HOUR_NS)), 0);
+    }
+    return arg;
+}
+
+static void run_on(struct pawl_runtime *rt, int worker, pawl_task_fn *fn)
+{
+    struct pawl_task_options o;
+    struct pawl_task *task;
+    pawl_task_options_init(&o);
+    o.worker = worker;
+    cr_assert_eq(pawl_spawn_with(rt, &o, fn, NULL, &task), 0);
+    join(task);
+}
+
+Test(metrics, count_operations_on_the_timers_of_others)
+{
+    struct pawl_runtime *rt = start(2);
+    run_on(rt, 0, arm_others);
+    run_on(rt, 0, cancel_others);
+    cr_assert_eq(total_of(rt).timers_remote, 0);
+    run_on(rt, 0, arm_others);
+    run_on(rt, 1, cancel_others);
+    cr_assert_eq(worker_of(rt, 1).timers_remote, TIMERS);
+    cr_assert_eq(total_of(rt).timers_remote, TIMERS);
+    finish(rt);
+}
+
+Test(metrics, count_wakes_of_the_sleeping_driver)
+{
+    struct pawl_timer timer;
+    struct pawl_runtime *rt = start(2);
+    pawl_timer_init(&timer, on_fire, NULL);
+    uint64_t wakes;
+    do { /* until the driver was asleep */
+        wait_idle(rt);
+        wakes = worker_of(rt, -1).driver_wakes;
+        cr_assert_eq(pawl_timer_arm(rt, &timer, in_ns(HOUR_NS)), 0);
+        cr_assert_eq(pawl_timer_cancel(&timer), 0);
+    } while (wakes == worker_of(rt, -1).driver_wakes);
+    finish(rt);
+}
+
 static void *overflow_own_queue(void *arg)
 {
     /* nobody else takes any: the only worker is this one */
