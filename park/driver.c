@@ -113,17 +113,19 @@ static void sleep_on_other_clock(struct driver *driver, uint64_t wake_at, uint64
     }
 }
 
-/* wake_at, or later if turns are spaced. On another clock nobody knows how much later that is. */
-static uint64_t spaced(const struct driver *driver, uint64_t wake_at)
+/* When the next turn may be; on another clock nobody knows how much later that is. */
+static uint64_t next_turn(const struct driver *driver)
 {
-    uint64_t earliest = pawl__driver_turned_at(driver) + driver->spacing_ns;
-    return wake_at < earliest && driver->clock->now_ns == NULL ? earliest : wake_at;
+    return driver->clock->now_ns == NULL ? pawl__driver_turned_at(driver) + driver->spacing_ns : 0;
 }
 
 void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
 {
-    wake_at = spaced(driver, wake_at);
     uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
+    if (PAWL_UNLIKELY(wake_at < next_turn(driver))) {
+        pawl__driver_awake(driver); /* as good as: it will look at all shards in no more than the spacing */
+        wake_at = next_turn(driver);
+    }
     if (now_ns >= wake_at)
         return;
     uint64_t left_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns;
@@ -151,9 +153,8 @@ static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t 
     return load_relaxed_u64(&shard->fired) - before;
 }
 
-static bool is_overdue(const struct shard *shard, uint64_t now_ns)
+static bool is_overdue(uint64_t deadline_ns, uint64_t now_ns)
 {
-    uint64_t deadline_ns = next_deadline(shard);
     return deadline_ns != 0 && now_ns - deadline_ns >= DRIVER_OVERDUE_NS; /* 0: left by a turn that had its fill */
 }
 
@@ -176,11 +177,13 @@ unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns)
     unsigned overdue = 0;
     /* relaxed: see pawl__driver_turned_at */
     store_relaxed_u64(&driver->turned_at, monotonic_beside_clock(driver->clock, now_ns));
-    for (unsigned i = 0; i < driver->shard_count; i++)
-        if (next_deadline(&driver->shards[i]) <= now_ns) {
-            overdue += is_overdue(&driver->shards[i], now_ns);
-            fired += turn_shard(driver, &driver->shards[i], now_ns);
-        }
+    for (unsigned i = 0; i < driver->shard_count; i++) {
+        uint64_t deadline_ns = next_deadline(&driver->shards[i]);
+        if (deadline_ns > now_ns)
+            continue;
+        overdue += is_overdue(deadline_ns, now_ns);
+        fired += turn_shard(driver, &driver->shards[i], now_ns);
+    }
     adapt_spacing(driver, fired);
     /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */
     return overdue;

@@ -12,8 +12,8 @@
  * driver is awake: then nothing is written, for it will look before it sleeps.
  *
  * Spacing: when more than DRIVER_CALM_RATE timers fire a millisecond, the holder spaces its turns, so that many share one
- * wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. It publishes the true wake_at all the same:
- * a deadline that comes earlier wakes it.
+ * wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. Until its next turn it counts as awake, for
+ * whoever arms: it would not turn any earlier.
  *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.

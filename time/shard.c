@@ -392,9 +392,12 @@ bool pawl__shard_closed(struct shard *shard)
 
 void pawl__shard_settle(struct shard *shard)
 {
+    bool may_step_back = shard->clock->now_ns != NULL;
+    /* without the lock: the caller's function may have one of its own, under which timers are armed */
+    uint64_t now_tick = PAWL_UNLIKELY(may_step_back) ? clock_tick_at(shard->clock, clock_now_ns(shard->clock)) : 0;
     lock_acquire(&shard->lock);
-    if (PAWL_UNLIKELY(shard->clock->now_ns != NULL) && !shard->firing)
-        set_back_locked(shard, clock_tick_at(shard->clock, clock_now_ns(shard->clock)));
+    if (PAWL_UNLIKELY(may_step_back) && !shard->firing)
+        set_back_locked(shard, now_tick);
     if (!shard->firing && list_empty(&shard->due))
         publish_locked(shard, pawl__wheel_settle(&shard->wheel));
     lock_release(&shard->lock);

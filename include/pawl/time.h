@@ -146,9 +146,9 @@ PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *schedu
  * Both calls: -EPERM on another clock, -ESHUTDOWN once everything is being cancelled. */
 
 /* Moves the clock by duration_ns and returns when it is there, callbacks have run and what they made runnable has too.
- * Before it moves, and between deadlines, it waits until no task is runnable or running, at most a second of real time;
- * a task that computes or polls for longer is then no longer waited for in this call. Functions on the blocking pool
- * are not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it
+ * Before it moves, and between deadlines, it waits until no task is runnable or running, at most a second of real time
+ * if another worker is there to see to it; a task that computes or polls for longer is then no longer waited for in this
+ * call. Functions on the blocking pool are not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it
  * is. -EDEADLK from a timer callback or a poll. */
 PAWL_API int pawl_clock_advance(struct pawl_runtime *rt, uint64_t duration_ns);
 
