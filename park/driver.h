@@ -11,9 +11,9 @@
  * Either the armer sees that the driver sleeps too long, or the driver sees the deadline. wake_at is 0 while the
  * driver is awake: then nothing is written, for it will look before it sleeps.
  *
- * Spacing: when more than DRIVER_CALM_RATE timers fire a millisecond, the holder spaces its turns, so that many share one
- * wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. Until its next turn it counts as awake, for
- * whoever arms: it would not turn any earlier.
+ * Spacing: when more than DRIVER_CALM_RATE timers fire a millisecond, the holder spaces its turns, so that many share
+ * one wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. Until its next turn it counts as awake,
+ * for whoever arms: it would not turn any earlier.
  *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
@@ -85,7 +85,7 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at);
 /* The holder is awake again. */
 void pawl__driver_awake(struct driver *driver);
 
-/* Fires what is due at now_ns in all shards. Returns how many of them were overdue: nobody else got round to them. */
+/* Fires what is due at now_ns in all shards. Returns how many of them were overdue, by DRIVER_OVERDUE_NS or more. */
 unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns);
 
 /* When the shards were last looked at, for whoever wonders whether to. */

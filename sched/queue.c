@@ -66,14 +66,15 @@ struct pawl_task *pawl__queue_steal(struct queue *victim, struct queue *own, uns
 
 /* ---- chains in the slot ---- */
 
-static void *held_from(struct pawl_task *first)
+void pawl__queue_fill_slot(struct queue *queue, struct pawl_task *first)
 {
-    return (char *)first + (first->next != NULL);
+    void *held = (char *)first + (first->next != NULL);
+    store_release_ptr(&queue->slot, held); /* edge queue.slot; only the owner fills it, so empty it stayed */
 }
 
 void pawl__queue_keep_rest(struct queue *own, const struct pawl_task *first)
 {
-    store_release_ptr(&own->slot, held_from(first->next)); /* edge queue.slot */
+    pawl__queue_fill_slot(own, first->next);
 }
 
 void pawl__queue_append_to_slot(struct queue *queue, struct pawl_task *first)
@@ -86,5 +87,5 @@ void pawl__queue_append_to_slot(struct queue *queue, struct pawl_task *first)
         last->next = first;
         first = held_first(former);
     }
-    store_release_ptr(&queue->slot, held_from(first)); /* edge queue.slot; only we fill it, so empty it stayed */
+    pawl__queue_fill_slot(queue, first);
 }

@@ -93,6 +93,7 @@ static inline bool queue_has_slot(const struct queue *queue)
     return load_relaxed_ptr(&queue->slot) != NULL; /* relaxed: a hint */
 }
 
+
 void pawl__queue_keep_rest(struct queue *own, const struct pawl_task *first);
 
 /* Of what was taken out of a slot: the first task. The rest of a chain goes into the slot of `own`, which is empty and
@@ -103,6 +104,9 @@ static inline struct pawl_task *queue_unchain(struct queue *own, void *held)
         pawl__queue_keep_rest(own, held_first(held));
     return held_first(held);
 }
+
+/* Fills the empty slot with tasks that are linked by `next`. The owner. */
+void pawl__queue_fill_slot(struct queue *queue, struct pawl_task *first);
 
 /* Appends tasks that are linked by `next` to what lies in the slot. The owner. */
 void pawl__queue_append_to_slot(struct queue *queue, struct pawl_task *first);

@@ -48,7 +48,7 @@ static struct pawl_task *steal_once(struct worker *worker, const struct stalled 
 static struct pawl_task *take_stalled(struct worker *worker, struct worker *victim)
 {
     noise_point("queue.slot.stalled");
-    struct pawl_task *task = queue_unchain(&worker->queue, queue_take_slot(&victim->queue));
+    struct pawl_task *task = worker_unchain(worker, queue_take_slot(&victim->queue));
     if (task != NULL)
         counter_add(&worker->counters.stolen, 1);
     return task;

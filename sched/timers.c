@@ -250,9 +250,9 @@ static inline struct shard *own_shard_for(struct pawl_runtime *rt, const struct 
 
 int pawl_timer_arm(struct pawl_runtime *rt, struct pawl_timer *timer, uint64_t deadline_ns)
 {
-    struct timer_entry *entry = entry_of(timer);
-    if (entry == NULL)
+    if (timer == NULL)
         return -EINVAL;
+    struct timer_entry *entry = entry_of(timer);
     struct shard *shard = own_shard_for(rt, entry);
     if (PAWL_UNLIKELY(shard == NULL))
         return arm_anywhere(rt, entry, deadline_ns);
@@ -292,9 +292,9 @@ static enum shard_answer reset_at(struct shard *shard, struct timer_entry *entry
 
 int pawl_timer_reset(struct pawl_timer *timer, uint64_t deadline_ns)
 {
-    struct timer_entry *entry = entry_of(timer);
-    if (entry == NULL)
+    if (timer == NULL)
         return -EINVAL;
+    struct timer_entry *entry = entry_of(timer);
     struct shard *shard = near_home(entry);
     enum shard_answer answer = PAWL_LIKELY(shard != NULL) ? reset_at(shard, entry, deadline_ns) : SHARD_NOT_HOME;
     if (PAWL_LIKELY(answer == SHARD_DONE))
@@ -312,9 +312,9 @@ static enum shard_answer cancel_at(struct shard *shard, struct timer_entry *entr
 
 int pawl_timer_cancel(struct pawl_timer *timer)
 {
-    struct timer_entry *entry = entry_of(timer);
-    if (entry == NULL)
+    if (timer == NULL)
         return -EINVAL;
+    struct timer_entry *entry = entry_of(timer);
     if (!cell_pending(entry_cell(entry)))
         return -EALREADY;
     struct shard *shard = near_home(entry);

@@ -87,15 +87,31 @@ static void see_to_seat(struct pawl_runtime *rt, const struct worker *except)
         wake_one(rt, AT_CONDVAR, except);
 }
 
-/* What was in the slot goes to the ring. */
-static void put_slot(struct worker *worker, void *held)
+/* The task that was made ready before, if it is still there, goes to the ring; those that timers have woken stay. */
+static __attribute__((noinline)) void put_before_due(struct worker *worker, struct pawl_task *task)
 {
-    void *former = queue_put_slot(&worker->queue, held);
-    struct pawl_task *task = held_first(former), *next;
-    for (bool chain = held_is_chain(former); task != NULL; task = next) {
-        next = chain ? task->next : NULL;
-        push_ring(worker, task);
+    void *former = queue_take_slot(&worker->queue);
+    task->next = held_first(former);
+    if (former != NULL && !held_is_chain(former))
+        task->next->next = NULL;
+    if (worker->slot_has_front && task->next != NULL) {
+        struct pawl_task *front = task->next;
+        task->next = front->next;
+        push_ring(worker, front);
     }
+    worker->slot_has_front = true;
+    pawl__queue_fill_slot(&worker->queue, task);
+}
+
+static inline void put_slot(struct worker *worker, struct pawl_task *task)
+{
+    if (PAWL_UNLIKELY(worker->slot_is_due)) {
+        put_before_due(worker, task);
+        return;
+    }
+    struct pawl_task *former = queue_put_slot(&worker->queue, task);
+    if (former != NULL)
+        push_ring(worker, former);
 }
 
 static void add_woken(struct worker *worker, struct pawl_task *task)
@@ -116,8 +132,10 @@ void pawl__worker_begin_round(struct worker *worker)
 void pawl__worker_end_round(struct worker *worker)
 {
     worker->current.in_callback = false;
-    if (worker->woken.count > 0)
-        pawl__queue_append_to_slot(&worker->queue, worker->woken.first);
+    if (worker->woken.count == 0)
+        return;
+    pawl__queue_append_to_slot(&worker->queue, worker->woken.first);
+    worker->slot_is_due = true;
     worker->woken.count = 0;
 }
 
@@ -187,11 +205,11 @@ static void close_shards(struct worker *worker)
     share(worker);
 }
 
-/* About 50 us from look to look. Only after many looks that came too soon does it look less often: a few short tasks
- * among long ones are no reason to. */
+/* About 50 us from look to look. Only after many looks that came too soon does it look less often: a hundred short tasks
+ * between two long ones are no reason to. */
 static void adapt_clock_interval(struct worker *worker, uint64_t passed_ns)
 {
-    enum { SOON_NS = 25000, WANTED_NS = 50000, LATE_NS = 75000, SOON_LOOKS = 8 };
+    enum { SOON_NS = 25000, WANTED_NS = 50000, LATE_NS = 75000, SOON_LOOKS = 256 };
     worker->soon_looks = passed_ns < SOON_NS ? worker->soon_looks + 1 : 0;
     if (worker->soon_looks == SOON_LOOKS) {
         worker->soon_looks = 0;
@@ -323,8 +341,8 @@ static void arrive(void)
 static inline struct pawl_task *take_own_slot(struct worker *worker)
 {
     void *held = queue_take_slot(&worker->queue);
-    struct pawl_task *task = queue_unchain(&worker->queue, held);
-    if (PAWL_UNLIKELY(held_is_chain(held))) {
+    struct pawl_task *task = worker_unchain(worker, held);
+    if (PAWL_UNLIKELY(worker->slot_is_due)) {
         noise_point("queue.slot.in_hand");
         pawl__notify(worker->runtime); /* the rest was nowhere to be found: as in pawl__worker_take_injected */
     }

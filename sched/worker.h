@@ -56,6 +56,8 @@ struct worker {
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
+    bool slot_is_due;           /* W timers filled the slot last */
+    bool slot_has_front;        /* W before theirs it has a task that was made ready since */
     struct {                    /* W made ready by the round of timers that goes on; then they go to the slot */
         struct pawl_task *first, *last;
         unsigned count;
@@ -103,5 +105,13 @@ struct pawl_task *pawl__worker_next_own(struct worker *worker);
 
 /* Is there anything to take in any queue? */
 bool pawl__work_anywhere(struct pawl_runtime *rt);
+
+/* Of what was taken out of a slot: the first task. The rest goes into the worker's own slot, which is empty. */
+static inline struct pawl_task *worker_unchain(struct worker *worker, void *held)
+{
+    worker->slot_has_front = false;
+    worker->slot_is_due = held_is_chain(held);
+    return queue_unchain(&worker->queue, held);
+}
 
 #endif

@@ -271,8 +271,8 @@ struct turn {
     size_t limit;
 };
 
-/* By the reading with which the turn began, and in ticks: class 0 is on time, class n by less than 2^n ticks, but not by
- * less than half of that; the last class has no end. */
+/* By the reading with which the turn began, and in ticks: class 0 is on time, class n by less than 2^n ticks, but not
+ * by less than half of that; the last class has no end. */
 static void note_lateness_locked(struct shard *shard, uint64_t late)
 {
     unsigned bits = late == 0 ? 0 : 64 - (unsigned)__builtin_clzll(late);

@@ -262,8 +262,8 @@ uint64_t pawl__wheel_settle(struct wheel *wheel)
     }
 }
 
-/* Entries lie wherever their owners have them: most are cache misses, and each is found by the one before it. So a second
- * walk from the other end, up to the middle, fetches one half of them while the other is worked on. */
+/* Entries lie wherever their owners have them: most are cache misses, and each is found by the one before it. So a
+ * second walk from the other end, up to the middle, fetches one half of them while the other is worked on. */
 static struct list_node *fetch_ahead(struct list_node *ahead, const struct list_node *node)
 {
     return ahead == node || ahead->prev == node ? NULL : ahead->prev;

@@ -24,13 +24,14 @@ struct pawl_metrics {
     uint64_t timers_reset;
     uint64_t timers_cancelled;
     uint64_t timers_fired;     /* those completed by shutdown among them */
-    uint64_t timers_remote;     /* resets and cancels by a worker in whose shard the timer was not */
+    uint64_t timers_remote;     /* resets and cancels asked for by a worker in whose shard the timer was not */
     uint64_t timer_lock_misses; /* times a shard was locked by somebody else */
-    uint64_t timer_rescues;     /* shards it found overdue by a ms or more when it held the driver, and served */
+    uint64_t timer_rescues;     /* shards it found with a timer overdue by a ms or more, or armed for then, and served
+                                 * when it held the driver */
     uint64_t driver_wakes;      /* times the sleeping driver was woken for an earlier deadline */
     /* Timers fired, by how late they were when the round began in which they were: [0] less than a tick after the first
      * tick at or after their deadline (of those with slack: after the tick that it was settled for), [n] at least
-     * 2^(n-1) ticks and less than 2^n; the last has no end. */
+     * 2^(n-1) ticks and less than 2^n; the last has no end. Those completed by shutdown are not among them. */
     uint64_t timers_late[PAWL_LATENESS_CLASSES];
     uint64_t reserved[14];
 };

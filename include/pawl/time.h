@@ -101,7 +101,8 @@ PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callbac
 /* Calls fn after each period_ns, first after one of them, each time as a task of its own; -EINVAL for 0. Never twice at
  * once: a call that is due while fn still runs, or that comes too late, is skipped, and the next one is in phase again
  * with the first. When the runtime cancels everything there is one last call, with -ESHUTDOWN. All memory is taken
- * here; if there is none left to take for the next call's task, the task that has just called goes on with it. */
+ * here; if there is none left to take for the next call's task, the task that has just called goes on with it, and looks
+ * every 10 ms whether that was cancelled. */
 PAWL_API int pawl_every(struct pawl_runtime *rt, uint64_t period_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
 
 /* 0: fn will not be called (again), arg is the caller's. -EINPROGRESS: it is being called, and will not be again. That
@@ -147,13 +148,14 @@ PAWL_API int pawl_interval_tick_until(struct pawl_interval *iv, uint64_t *schedu
 
 /* Moves the clock by duration_ns and returns when it is there, callbacks have run and what they made runnable has too.
  * Before it moves, and between deadlines, it waits until no task is runnable or running, at most a second of real time
- * if another worker is there to see to it; a task that computes or polls for longer is then no longer waited for in this
- * call. Functions on the blocking pool are not waited for. Calls at the same time take their turns. Suspends; if it is cut short the clock stays where it
- * is. -EDEADLK from a timer callback or a poll. */
+ * if another worker is there to see to it; a task that computes or polls for longer is then no longer waited for in
+ * this call. Functions on the blocking pool are not waited for. Calls at the same time take their turns. Suspends; if
+ * it is cut short the clock stays where it is. -EDEADLK from a timer callback or a poll. */
 PAWL_API int pawl_clock_advance(struct pawl_runtime *rt, uint64_t duration_ns);
 
 /* on: whenever no task is runnable or running and no blocking call is in progress, the clock jumps to the next
- * deadline, if there is one. So a test of a day of timeouts takes as long as what it computes. */
+ * deadline, if there is one. So a test of a day of timeouts takes as long as what it computes. With a pawl_every
+ * pending there always is one: the clock then runs on as fast as it can. */
 PAWL_API int pawl_clock_auto_advance(struct pawl_runtime *rt, bool on);
 
 PAWL_END_DECLS

@@ -17,8 +17,8 @@
  * Threads: one at a time; queues have nothing to do with each other.
  * Blocks:  no. set, interval, cancel and each timer that fires take logarithmic time, the other calls constant time.
  * Errors:  as in base.h. -ENOENT: an id that never was, or of a timer that ended too long ago.
- * Memory:  from malloc: 33 KB a queue, and up to 112 bytes for each of the most timers that were pending at once, given
- *          back when none is any more. */
+ * Memory:  from malloc: 33 KB a queue, and up to 112 bytes for each of the most timers that were pending at once; what
+ *          is for more than 1024 of them is given back when none is pending any more. */
 #ifndef PAWL_TIMERQ_H
 #define PAWL_TIMERQ_H
 

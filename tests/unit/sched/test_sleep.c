@@ -257,3 +257,62 @@ Test(now, is_the_monotonic_clock_for_everybody)
     run(rt, look_at_clock, rt);
     finish(rt);
 }
+
+/* ---- before whom they run ---- */
+
+enum { TOGETHER = 8 };
+
+static struct { /* of one worker: nobody else is there */
+    uint64_t due_ns;
+    unsigned turns, turns_seen[TOGETHER], helped;
+    bool stop;
+} scene;
+
+static void *help(void *arg)
+{
+    scene.helped++;
+    return arg;
+}
+
+static void *sleep_with_others(void *arg)
+{
+    CHECK_EQ(pawl_sleep_until(scene.due_ns), 0);
+    scene.turns_seen[(intptr_t)arg] = scene.turns;
+    pawl_detach(spawn(NULL, help, NULL)); /* goes first, and does not displace those who were woken with us */
+    return arg;
+}
+
+static void *take_turns(void *arg)
+{
+    while (!scene.stop) {
+        scene.turns++;
+        CHECK_EQ(pawl_yield(), 0);
+    }
+    return arg;
+}
+
+static void *sleep_beside_who_yields(void *arg)
+{
+    struct pawl_task *sleepers[TOGETHER], *others[3];
+    scene.due_ns = in_ns(PAWL_MS(20));
+    for (intptr_t i = 0; i < TOGETHER; i++)
+        sleepers[i] = spawn(NULL, sleep_with_others, pointer_of(i));
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        others[i] = spawn(NULL, take_turns, NULL);
+    for (size_t i = 0; i < TOGETHER; i++)
+        join(sleepers[i]);
+    scene.stop = true;
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        join(others[i]);
+    return arg;
+}
+
+Test(sleep, ends_before_those_who_yield_have_another_turn)
+{
+    struct pawl_runtime *rt = start(1);
+    run(rt, sleep_beside_who_yields, NULL);
+    for (size_t i = 1; i < TOGETHER; i++)
+        cr_assert_eq(scene.turns_seen[i], scene.turns_seen[0], "sleeper %zu", i);
+    cr_assert_eq(scene.helped, TOGETHER);
+    finish(rt);
+}
