@@ -68,7 +68,8 @@ struct pawl_options {
     enum pawl_clock clock;    /* default PAWL_CLOCK_MONOTONIC */
     pawl_clock_fn *clock_now; /* of PAWL_CLOCK_CUSTOM, else NULL */
     void *clock_context;      /* what it is called with */
-    unsigned timer_levels;    /* of a timer wheel: at least as many as reach two years, the default (0); at most 10 */
+    unsigned timer_levels;    /* of a timer wheel: at least as many as reach two years, the default (0); at most 10, and with
+                                * the manual clock 10 */
     uint64_t reserved[4];
 };
 

@@ -101,8 +101,8 @@ PAWL_API int pawl_after(struct pawl_runtime *rt, uint64_t delay_ns, pawl_callbac
 /* Calls fn after each period_ns, first after one of them, each time as a task of its own; -EINVAL for 0. Never twice at
  * once: a call that is due while fn still runs, or that comes too late, is skipped, and the next one is in phase again
  * with the first. When the runtime cancels everything there is one last call, with -ESHUTDOWN. All memory is taken
- * here; if there is none left to take for the next call's task, the task that has just called goes on with it, and looks
- * every 10 ms whether that was cancelled. */
+ * here; if there is none left to take for the next call's task, the task that has just called goes on with it, and
+ * looks every 10 ms whether that was cancelled. */
 PAWL_API int pawl_every(struct pawl_runtime *rt, uint64_t period_ns, pawl_callback_fn *fn, void *arg, uint64_t *id);
 
 /* 0: fn will not be called (again), arg is the caller's. -EINPROGRESS: it is being called, and will not be again. That
