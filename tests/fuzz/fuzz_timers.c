@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "park/reactor.h"
+#include "park/driver.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { TIMERS = 8, AFTERS = 6, SLEEPERS = 4, IDS = 64, STEPS_MAX = 200, ACTS_BEFORE_MAX = 4, CALLS_MAX = 20 };
@@ -113,7 +113,11 @@ void __wrap_pawl__reactor_wait(struct reactor *reactor, uint64_t timeout_ns)
         return;
     }
     FUZZ_CHECK(timeout_ns != PAWL_NEVER); /* the first task is asleep, and not for ever */
-    FUZZ_CHECK(timeout_ns != 0 && world.now_ns + timeout_ns <= earliest_deadline());
+    const struct driver *driver = PAWL_CONTAINER_OF(reactor, struct driver, reactor);
+    uint64_t next_turn_ns = pawl__driver_turned_at(driver) + driver->spacing_ns, earliest_ns = earliest_deadline();
+    FUZZ_CHECK(driver->spacing_ns <= DRIVER_SPACING_MAX_NS);
+    FUZZ_CHECK(timeout_ns != 0);
+    FUZZ_CHECK(world.now_ns + timeout_ns <= (earliest_ns > next_turn_ns ? earliest_ns : next_turn_ns));
     unsigned byte = take_byte(&world.input);
     uint64_t late_ns = (byte & 3) == 3 ? take_number(&world.input) : 0;
     if ((byte & 3) == 2)
