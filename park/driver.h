@@ -34,8 +34,8 @@
 #include "time/shard.h"
 
 enum {
-    DRIVER_SPACING_MAX_NS = 400000,
-    DRIVER_SPACING_STEP_NS = 10000, /* for each timer a millisecond more than these: */
+    DRIVER_SPACING_MAX_NS = 700000,
+    DRIVER_SPACING_STEP_NS = 4000,  /* for each timer a millisecond more than these: */
     DRIVER_CALM_RATE = 20,
     DRIVER_WINDOW_NS = 1000000,     /* over which they are counted */
     DRIVER_OVERDUE_NS = 1000000,   /* so late a shard is overdue: its worker did not get round to it */
