@@ -338,15 +338,20 @@ static void arrive(void)
     begin(worker, worker->handed);
 }
 
+/* The rest of a chain was nowhere to be found while we had it in hand: as in pawl__worker_take_injected. */
+static __attribute__((noinline)) struct pawl_task *take_due(struct worker *worker, void *held)
+{
+    struct pawl_task *task = worker_unchain(worker, held);
+    noise_point("queue.slot.in_hand");
+    if (held_is_chain(held))
+        pawl__notify(worker->runtime);
+    return task;
+}
+
 static inline struct pawl_task *take_own_slot(struct worker *worker)
 {
     void *held = queue_take_slot(&worker->queue);
-    struct pawl_task *task = worker_unchain(worker, held);
-    if (PAWL_UNLIKELY(worker->slot_is_due)) {
-        noise_point("queue.slot.in_hand");
-        pawl__notify(worker->runtime); /* the rest was nowhere to be found: as in pawl__worker_take_injected */
-    }
-    return task;
+    return PAWL_LIKELY(!worker->slot_is_due) ? held : take_due(worker, held);
 }
 
 static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker *worker)

@@ -56,7 +56,7 @@ struct worker {
     uint64_t clock_read_ns;     /* W */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
-    bool slot_is_due;           /* W timers filled the slot last */
+    bool slot_is_due;           /* W there may be a chain in the slot: timers filled it last */
     bool slot_has_front;        /* W before theirs it has a task that was made ready since */
     struct {                    /* W made ready by the round of timers that goes on; then they go to the slot */
         struct pawl_task *first, *last;
