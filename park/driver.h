@@ -38,7 +38,7 @@ enum {
     DRIVER_SPACING_STEP_NS = 4000,  /* for each timer a millisecond more than these: */
     DRIVER_CALM_RATE = 20,
     DRIVER_WINDOW_NS = 1000000,     /* over which they are counted */
-    DRIVER_OVERDUE_NS = 1000000,   /* so late a shard is overdue: its worker did not get round to it */
+    DRIVER_OVERDUE_NS = 1000000,    /* so late a shard is overdue: nobody got round to it, or it was armed for then */
     DRIVER_NAP_MIN_NS = 50000,
     DRIVER_NAP_MAX_NS = 10000000,
     DRIVER_LOOK_NS = 100000000

@@ -62,7 +62,7 @@ static inline struct pawl_task *held_first(void *held)
     return (struct pawl_task *)((uintptr_t)held & ~(uintptr_t)1);
 }
 
-/* Puts a task or a chain into the slot and returns the one that was there, or NULL. */
+/* Puts a task into the slot and returns what was there, or NULL. */
 static inline void *queue_put_slot(struct queue *queue, void *held)
 {
     if (load_relaxed_ptr(&queue->slot) == NULL) { /* relaxed: only we fill it, so empty it stays */

@@ -134,6 +134,7 @@ void pawl__worker_end_round(struct worker *worker)
     worker->current.in_callback = false;
     if (worker->woken.count == 0)
         return;
+    worker->slot_has_front = worker->slot_has_front && queue_has_slot(&worker->queue); /* a thief may have had it */
     pawl__queue_append_to_slot(&worker->queue, worker->woken.first);
     worker->slot_is_due = true;
     worker->woken.count = 0;
