@@ -265,7 +265,8 @@ enum { TOGETHER = 8 };
 static struct { /* of one worker: nobody else is there */
     uint64_t due_ns;
     unsigned turns, turns_seen[TOGETHER], helped;
-    bool stop;
+    unsigned late_turns; /* begun after they were due, and before one of them was awake */
+    bool awake, stop;
 } scene;
 
 static void *help(void *arg)
@@ -278,6 +279,7 @@ static void *sleep_with_others(void *arg)
 {
     CHECK_EQ(pawl_sleep_until(scene.due_ns), 0);
     scene.turns_seen[(intptr_t)arg] = scene.turns;
+    scene.awake = true;
     pawl_detach(spawn(NULL, help, NULL)); /* goes first, and does not displace those who were woken with us */
     return arg;
 }
@@ -286,6 +288,8 @@ static void *take_turns(void *arg)
 {
     while (!scene.stop) {
         scene.turns++;
+        scene.late_turns += !scene.awake && pawl_now(NULL) >= scene.due_ns;
+        spin_until(in_ns(PAWL_US(200))); /* so long that the clock is looked at after each */
         CHECK_EQ(pawl_yield(), 0);
     }
     return arg;
@@ -293,7 +297,7 @@ static void *take_turns(void *arg)
 
 static void *sleep_beside_who_yields(void *arg)
 {
-    struct pawl_task *sleepers[TOGETHER], *others[3];
+    struct pawl_task *sleepers[TOGETHER], *others[5];
     scene.due_ns = in_ns(PAWL_MS(20));
     for (intptr_t i = 0; i < TOGETHER; i++)
         sleepers[i] = spawn(NULL, sleep_with_others, pointer_of(i));
@@ -313,6 +317,7 @@ Test(sleep, ends_before_those_who_yield_have_another_turn)
     run(rt, sleep_beside_who_yields, NULL);
     for (size_t i = 1; i < TOGETHER; i++)
         cr_assert_eq(scene.turns_seen[i], scene.turns_seen[0], "sleeper %zu", i);
+    cr_assert_leq(scene.late_turns, 1, "one may begin between the look at the clock and the deadline's coming");
     cr_assert_eq(scene.helped, TOGETHER);
     finish(rt);
 }
