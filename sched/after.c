@@ -454,7 +454,7 @@ static bool remove_waiter(struct after *after, struct waiter *waiter)
 static int await_end(struct after *after, uint64_t generation, uint64_t deadline_ns)
 {
     struct waiter waiter;
-    pawl__waiter_init(&waiter);
+    waiter_init(&waiter);
     if (!add_waiter(after, generation, &waiter))
         return 0;
     int error = pawl__waiter_wait(&waiter, deadline_ns, true);

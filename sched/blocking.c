@@ -209,7 +209,7 @@ int pawl_block(pawl_task_fn *fn, void *arg, void **result)
         int error = pawl__await_allowed(rt);
         if (error != 0)
             return error;
-        pawl__waiter_init(&job.waiter);
+        waiter_init(&job.waiter);
         fetch_add_seq_cst_u64(&rt->blocking.calls, (UINT64_C(1) << 32) + 1); /* edge runtime.quiet */
         error = run_job(rt, &job);
         fetch_add_seq_cst_u64(&rt->blocking.calls, UINT64_MAX);

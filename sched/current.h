@@ -18,6 +18,7 @@ struct current {
     struct pawl_runtime *runtime;
     struct worker *worker;  /* NULL: a blocking thread */
     struct pawl_task *task; /* running now, or NULL */
+    int32_t *budget;        /* a worker's: calls that its task may make without looking round; 0 in a forked child */
     bool in_callback;       /* a timer callback may be running */
     bool in_poll;           /* the task is stackless */
 };

@@ -165,7 +165,7 @@ static bool remove_waiter(struct pawl_task *task, struct waiter *waiter)
 static int await_end(struct pawl_task *task, uint64_t deadline_ns)
 {
     struct waiter waiter;
-    pawl__waiter_init(&waiter);
+    waiter_init(&waiter);
     if (!add_waiter(task, &waiter))
         return 0;
     int error = pawl__waiter_wait(&waiter, deadline_ns, true);

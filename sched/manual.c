@@ -181,7 +181,7 @@ int pawl_clock_advance(struct pawl_runtime *rt, uint64_t duration_ns)
     if (error != 0 || (error = await_enter()) != 0)
         return error;
     struct advance advance = {.duration_ns = duration_ns};
-    pawl__waiter_init(&advance.waiter);
+    waiter_init(&advance.waiter);
     if ((error = join_in(&rt->manual, &advance)) != 0)
         return error;
     noise_point("manual.rest.asked");

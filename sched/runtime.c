@@ -95,16 +95,28 @@ static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
 
 /* ---- building and tearing down; each fini copes with what its init has not reached ---- */
 
-/* A page that the kernel wipes in forked children. */
-static int map_parent(struct pawl_runtime *rt)
+/* What the kernel wipes in forked children. */
+struct wiped {
+    uint32_t parent;
+    struct {
+        _Alignas(PAWL_CACHE_LINE) int32_t budget;
+    } workers[];
+};
+
+static size_t wiped_size(const struct pawl_runtime *rt)
 {
-    size_t size = (size_t)sysconf(_SC_PAGESIZE);
-    uint32_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
+    return sizeof(struct wiped) + rt->worker_count * sizeof ((struct wiped *)NULL)->workers[0];
+}
+
+static int map_wiped(struct pawl_runtime *rt)
+{
+    void *memory = mmap(NULL, wiped_size(rt), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
         return -ENOMEM;
-    *page = 1;
-    rt->parent = page;
-    return madvise(page, size, MADV_WIPEONFORK) == 0 ? 0 : -ENOMEM;
+    rt->wiped = memory;
+    rt->wiped->parent = 1;
+    rt->parent = &rt->wiped->parent;
+    return madvise(memory, wiped_size(rt), MADV_WIPEONFORK) == 0 ? 0 : -ENOMEM;
 }
 
 static void *array(struct pawl_runtime *rt, size_t count, size_t size)
@@ -152,7 +164,8 @@ static int init_workers(struct pawl_runtime *rt)
         struct worker *worker = &rt->workers[i];
         worker->runtime = rt;
         worker->index = i;
-        worker->current = (struct current){.runtime = rt, .worker = worker};
+        worker->current = (struct current){
+            .runtime = rt, .worker = worker, .budget = &rt->wiped->workers[i].budget};
         worker->shard = &rt->shards[i % rt->shard_count];
         worker->until_inject = WORKER_INJECT_INTERVAL;
         worker->until_clock = worker->clock_interval = 1;
@@ -174,7 +187,7 @@ static int init(struct pawl_runtime *rt, const struct pawl_options *o)
     pawl__inject_init(&rt->inject);
     pawl__blocking_init(&rt->blocking, o->blocking_threads_max);
     pawl__stack_pool_init(&rt->stacks, &rt->allocator, o->stack_size, rt->worker_count, o->tasks_max);
-    if ((error = pawl__rcu_init()) != 0 || (error = pawl__registry_init()) != 0 || (error = map_parent(rt)) != 0 || (error = init_arrays(rt)) != 0 ||
+    if ((error = pawl__rcu_init()) != 0 || (error = pawl__registry_init()) != 0 || (error = map_wiped(rt)) != 0 || (error = init_arrays(rt)) != 0 ||
         (error = pawl__after_init(&rt->afters, &rt->allocator, rt->id)) != 0)
         return error;
     init_shards(rt);
@@ -208,8 +221,8 @@ static void fini(struct pawl_runtime *rt)
     free_array(rt, rt->shards, rt->shard_count, sizeof *rt->shards);
     free_array(rt, rt->ports, rt->port_count, sizeof *rt->ports);
     free_array(rt, rt->workers, rt->worker_count, sizeof *rt->workers);
-    if (rt->parent != NULL)
-        munmap((void *)(uintptr_t)rt->parent, (size_t)sysconf(_SC_PAGESIZE));
+    if (rt->wiped != NULL)
+        munmap(rt->wiped, wiped_size(rt));
     struct pawl_allocator allocator = rt->allocator;
     pawl__memory_free(&allocator, rt, sizeof *rt, PAWL_CACHE_LINE);
 }

@@ -29,7 +29,9 @@
  *     1. count the task as spawned; header live      1. store the phase
  *     2. fence_light                                 2. fence_heavy
  *     3. load the phase; too late: take it back      3. sum the counters; walk over all headers
- * Either the spawner gives up or the one who shuts down waits for its task, and cancels it. */
+ * Either the spawner gives up or the one who shuts down waits for its task, and cancels it: the walk flags the task as
+ * cancelled and wakes it. Who finds the flag loads the phase after it, and so sees why. A timer's task starts even when
+ * it is too late, and is then flagged by who starts it. */
 enum phase { PHASE_RUNNING, PHASE_DRAINING, PHASE_CANCELLING, PHASE_STOPPED };
 
 /* Port: what threads that are no workers share among those of them that hash to it. */
@@ -42,7 +44,7 @@ struct port {
 struct pawl_runtime {
     /* read by everybody, written at init */
     uint64_t id;                      /* C unique in the process, never 0 */
-    const uint32_t *parent;           /* C reads 0 in a forked child */
+    const uint32_t *parent;           /* C in wiped: reads 0 in a forked child */
     struct clock clock;               /* C */
     struct fences fences;             /* C */
     struct pawl_allocator allocator;  /* C */
@@ -59,6 +61,7 @@ struct pawl_runtime {
     uint64_t seed;                    /* C */
     char name[TASK_NAME_SIZE];        /* C */
     struct slab *tasks;               /* C */
+    struct wiped *wiped;              /* C */
     PAWL_ATOMIC(uint32_t) phase;      /* A enum phase */
 
     struct idle idle;

@@ -134,13 +134,14 @@ void pawl__runtime_close_shards(struct pawl_runtime *rt)
     pawl__runtime_quiet(rt);
 }
 
-/* Wakes every task, so that it sees the phase. One that is spawned behind the walk's back sees it by itself: edge
- * runtime.phase. The header may be free, or be given to another task, at any time: a wake for nothing does no harm. */
+/* Wakes every task, so that it sees the phase, and flags it, so that it looks from then on. One that is spawned behind
+ * the walk's back sees it by itself: edge runtime.phase. The header may be free, or be given to another task, at any
+ * time: it is the runtime's all the same, and a wake for nothing does no harm. */
 static void kick(void *object, void *context)
 {
     struct pawl_task *task = object;
     struct pawl_runtime *rt = context;
-    if (task_mark_woken(task, 0))
+    if (task_mark_woken(task, TASK_CANCELLED))
         pawl__schedule(rt, NULL, task);
 }
 

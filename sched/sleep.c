@@ -40,10 +40,12 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
 int pawl__await_enter_slowly(struct current *current)
 {
     struct pawl_task *task = current->task;
-    bool usual = usual_to_wait(current); /* and so its budget is spent */
-    int error = usual ? 0 : pawl__await_allowed(current->runtime);
-    if (error != 0 || task == NULL || (!usual && --current->worker->budget > 0))
+    int error = pawl__await_allowed(current->runtime);
+    if (error != 0 || task == NULL)
         return error;
+    bool budget_spent = task_is_usual(task); /* or it would not be here */
+    if (!budget_spent && --*current->budget > 0)
+        return 0;
     if (!pawl__worker_share_spent(current->worker))
         return 0;
     pawl__task_yield(task);
@@ -53,7 +55,7 @@ int pawl__await_enter_slowly(struct current *current)
 void pawl__spend_budget(void)
 {
     struct current *current = pawl__current();
-    if (current == NULL || current->task == NULL || --current->worker->budget > 0)
+    if (current == NULL || current->task == NULL || --*current->budget > 0)
         return;
     if (pawl__worker_share_spent(current->worker))
         pawl__task_yield(current->task);

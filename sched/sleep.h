@@ -10,9 +10,10 @@ static inline int task_cancellation(const struct pawl_task *task)
 {
     if (task->shields > 0)
         return 0;
+    bool cancelled = task_is_cancelled(task); /* first: the end of everything stores the phase, then flags each task */
     if (runtime_phase(task->runtime) >= PHASE_CANCELLING)
         return -ESHUTDOWN;
-    return task_is_cancelled(task) ? -ECANCELED : 0;
+    return cancelled ? -ECANCELED : 0;
 }
 
 /* Why the calling task's suspending calls are to return now, 0: go on. -ESHUTDOWN, -ECANCELED, or -ETIME: the deadline
@@ -64,20 +65,15 @@ int pawl__await_allowed(const struct pawl_runtime *rt);
 
 int pawl__await_enter_slowly(struct current *current);
 
-/* The usual case: a task that may suspend, in no pawl_timeout, and nothing has been cancelled. */
-static inline bool usual_to_wait(const struct current *current)
-{
-    const struct pawl_task *task = current->task;
-    return task != NULL && !current->in_poll && task->timeout == NULL && *current->runtime->parent != 0 &&
-           runtime_phase(current->runtime) < PHASE_CANCELLING && !task_is_cancelled(task);
-}
-
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it
- * yields, so that a task whose calls never have to wait does not keep the others waiting. */
+ * yields, so that a task whose calls never have to wait does not keep the others waiting.
+ *
+ * In the usual case it asks two words: the budget, which has run out in a forked child, too, and the task's state, which
+ * tells of its cancellation, and of that of everything. */
 static inline int await_enter(void)
 {
     struct current *current = pawl__current();
-    if (current == NULL || PAWL_LIKELY(usual_to_wait(current) && --current->worker->budget > 0))
+    if (current == NULL || PAWL_LIKELY(current->task != NULL && task_is_usual(current->task) && --*current->budget > 0))
         return 0;
     return pawl__await_enter_slowly(current);
 }

@@ -115,10 +115,11 @@ void pawl__task_discard(struct pawl_runtime *rt, struct pawl_task *task)
 /* ---- starting ---- */
 
 /* Step 1 of edge runtime.phase: counted, and visible to the walk over all headers. */
-static void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t refs)
+static inline void announce(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task, uint64_t refs,
+                            uint64_t flags)
 {
     runtime_count(rt, worker, spawned, 1);
-    store_release_u64(&task->state, refs * TASK_REF | TASK_AWAKE); /* edge task.state: pairs with wakes */
+    store_release_u64(&task->state, refs * TASK_REF | TASK_AWAKE | flags); /* edge task.state: pairs with wakes */
 }
 
 /* It was too late. */
@@ -134,7 +135,11 @@ static void take_back(struct pawl_runtime *rt, struct worker *worker, struct paw
 void pawl__task_start(struct pawl_runtime *rt, struct pawl_task *task)
 {
     struct worker *worker = current_worker_of(rt);
-    announce(rt, worker, task, 1);
+    announce(rt, worker, task, 1, 0);
+    noise_point("runtime.phase.counted");
+    fence_light(&rt->fences); /* edge runtime.phase, step 2, and step 3; it is never too late: */
+    if (PAWL_UNLIKELY(runtime_phase(rt) >= PHASE_CANCELLING))
+        fetch_or_acq_rel_u64(&task->state, TASK_CANCELLED);
     pawl__schedule(rt, worker, task);
 }
 
@@ -159,10 +164,10 @@ static inline int find_origin(struct pawl_runtime *rt, struct origin *out)
 }
 
 /* Starts what was created, unless shutdown was quicker. */
-static inline int launch(const struct origin *origin, struct pawl_task *task, struct pawl_task **out)
+static inline int launch(const struct origin *origin, struct pawl_task *task, uint64_t flags, struct pawl_task **out)
 {
     struct pawl_runtime *rt = origin->rt;
-    announce(rt, origin->worker, task, out == NULL ? 1 : 2);
+    announce(rt, origin->worker, task, out == NULL ? 1 : 2, flags);
     noise_point("runtime.phase.counted");
     fence_light(&rt->fences); /* edge runtime.phase, step 2, and step 3: */
     if (PAWL_UNLIKELY(!runtime_accepts(rt, origin->inside))) {
@@ -183,7 +188,7 @@ int pawl_spawn_with(struct pawl_runtime *rt, const struct pawl_task_options *o, 
     int error = fn == NULL ? -EINVAL : find_origin(rt, &origin);
     if (error == 0)
         error = pawl__task_create(origin.rt, origin.worker, o, fn, arg, &task);
-    return error != 0 ? error : launch(&origin, task, out);
+    return error != 0 ? error : launch(&origin, task, 0, out);
 }
 
 int pawl_spawn(struct pawl_runtime *rt, pawl_task_fn *fn, void *arg, struct pawl_task **out)
@@ -199,7 +204,7 @@ static int spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state, 
     int error = poll == NULL ? -EINVAL : find_origin(rt, &origin);
     if (error == 0)
         error = create_stackless(origin.rt, origin.worker, poll, state, copy_size, &task);
-    return error != 0 ? error : launch(&origin, task, out);
+    return error != 0 ? error : launch(&origin, task, TASK_UNUSUAL, out);
 }
 
 int pawl_spawn_poll(struct pawl_runtime *rt, pawl_poll_fn *poll, void *state, struct pawl_task **out)

@@ -40,9 +40,10 @@ enum task_life { TASK_FREE, TASK_AWAKE, TASK_SUSPENDED, TASK_FINISHED };
 
 #define TASK_LIFE_MASK UINT64_C(7)
 #define TASK_NOTIFIED UINT64_C(8)     /* woken while AWAKE */
-#define TASK_CANCELLED UINT64_C(16)   /* pawl_task_cancel */
+#define TASK_CANCELLED UINT64_C(16)   /* pawl_task_cancel, or the end of everything: see runtime.phase */
 #define TASK_PERMIT UINT64_C(32)      /* its waker was woken; taken by pawl_suspend_until */
 #define TASK_HAS_WAITERS UINT64_C(64) /* set under lock; the finisher must look */
+#define TASK_UNUSUAL UINT64_C(128)    /* stackless, or in a pawl_timeout: its waiting calls ask more than others do */
 #define TASK_REF UINT64_C(256)
 
 enum { TASK_SIZE = 128, TASK_NAME_SIZE = 16, TASK_ROOM_SIZE = 16 };
@@ -163,6 +164,12 @@ static inline bool task_mark_woken(struct pawl_task *task, uint64_t flags)
 static inline void task_ref(struct pawl_task *task)
 {
     fetch_add_relaxed_u64(&task->state, TASK_REF); /* relaxed: the caller has a reference already */
+}
+
+/* Neither cancelled nor unusual. */
+static inline bool task_is_usual(const struct pawl_task *task)
+{
+    return (load_acquire_u64(&task->state) & (TASK_CANCELLED | TASK_UNUSUAL)) == 0; /* edge task.state */
 }
 
 static inline bool task_is_cancelled(const struct pawl_task *task)

@@ -27,6 +27,15 @@ int pawl__cut_short(struct pawl_task *task, int error)
 
 /* ---- frames ---- */
 
+static void set_innermost(struct pawl_task *task, struct timeout *timeout)
+{
+    task->timeout = timeout;
+    if (timeout != NULL)
+        fetch_or_acq_rel_u64(&task->state, TASK_UNUSUAL);
+    else
+        fetch_and_acq_rel_u64(&task->state, ~TASK_UNUSUAL);
+}
+
 static void begin(struct timeout *timeout, struct pawl_task *task, uint64_t duration_ns)
 {
     uint64_t deadline_ns = pawl_saturating_add(clock_now_ns(&task->runtime->clock), duration_ns);
@@ -40,13 +49,13 @@ static void begin(struct timeout *timeout, struct pawl_task *task, uint64_t dura
         timeout->alarm.deadline_ns = deadline_ns; /* has passed: nothing is to be started for it */
     else
         pawl__alarm_start(&timeout->alarm, task, deadline_ns);
-    task->timeout = timeout;
+    set_innermost(task, timeout);
 }
 
 static void end(struct timeout *timeout, struct pawl_task *task)
 {
     pawl__alarm_stop(&timeout->alarm, task);
-    task->timeout = timeout->outer;
+    set_innermost(task, timeout->outer);
     if (timeout->outer != NULL && timeout->cut != 0 && timeout->cut != -ETIMEDOUT)
         note_cut(timeout->outer, timeout->cut); /* it was in all of them */
 }

@@ -7,11 +7,6 @@
 #include "sched/join.h"
 #include "sched/sleep.h"
 
-void pawl__waiter_init(struct waiter *waiter)
-{
-    *waiter = (struct waiter){.lead = waiter, .task = current_task()};
-}
-
 static int wait_as_thread(struct waiter *waiter, uint64_t deadline_ns)
 {
     while (waiter_outcome(waiter) == OUTCOME_NONE)

@@ -22,6 +22,7 @@
 
 #include "base/atomic.h"
 #include "base/list.h"
+#include "sched/current.h"
 #include "sched/join.h"
 
 struct pawl_task;
@@ -58,7 +59,10 @@ static inline void claimed_add(struct claimed *claimed, struct waiter *waiter)
 }
 
 /* For the caller's task or thread, alone. */
-void pawl__waiter_init(struct waiter *waiter);
+static inline void waiter_init(struct waiter *waiter)
+{
+    *waiter = (struct waiter){.lead = waiter, .task = current_task()};
+}
 
 /* Until it has an outcome: 0; or, if `interruptible`, cut short: -ESHUTDOWN, -ECANCELED, -ETIMEDOUT. */
 int pawl__waiter_wait(struct waiter *waiter, uint64_t deadline_ns, bool interruptible);

@@ -46,16 +46,25 @@ static bool wake_one(struct pawl_runtime *rt, int places, const struct worker *e
     return false;
 }
 
-void pawl__notify(struct pawl_runtime *rt)
+static __attribute__((noinline)) void wake_somebody(struct pawl_runtime *rt)
 {
-    noise_point("idle.announce.queued");
-    fence_light(&rt->fences); /* edge idle.announce, left step 2 */
-    if (PAWL_LIKELY(!idle_wants_wake(&rt->idle)))
-        return;
     noise_point("idle.announce.sleeper_seen");
     /* Places change while we look; the last resort is whoever sleeps, so that no sleeper is missed. */
     if (!wake_one(rt, AT_CONDVAR, NULL) && !wake_one(rt, AT_UNDERSTUDY, NULL))
         wake_one(rt, ANYWHERE, NULL);
+}
+
+static inline void notify(struct pawl_runtime *rt)
+{
+    noise_point("idle.announce.queued");
+    fence_light(&rt->fences); /* edge idle.announce, left step 2 */
+    if (PAWL_UNLIKELY(idle_wants_wake(&rt->idle)))
+        wake_somebody(rt);
+}
+
+void pawl__notify(struct pawl_runtime *rt)
+{
+    notify(rt);
 }
 
 /* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
@@ -147,9 +156,9 @@ void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_
     } else if (worker == NULL) {
         pawl__inject_push(&rt->inject, task);
         pawl__notify(rt);
-    } else if (worker->current.task != NULL) {
+    } else if (PAWL_LIKELY(worker->current.task != NULL)) {
         put_slot(worker, task);
-        pawl__notify(rt);
+        notify(rt);
     } else if (worker->current.in_callback && worker->woken.count < WORKER_WOKEN_MAX) {
         add_woken(worker, task);
     } else {
@@ -263,7 +272,7 @@ static void begin(struct worker *worker, struct pawl_task *task)
 {
     task_begin(task);
     counter_add(&worker->counters.runs, 1);
-    worker->budget = WORKER_BUDGET;
+    *worker->current.budget = WORKER_BUDGET;
     worker->slice_began_ns = 0;
     worker->current.task = task;
     worker->handed = NULL;
@@ -273,12 +282,14 @@ static void begin(struct worker *worker, struct pawl_task *task)
  * stolen away from the one it works with. */
 bool pawl__worker_share_spent(struct worker *worker)
 {
+    if (runtime_usable(worker->runtime) != 0) /* in a forked child it stays spent, and nobody is there to yield to */
+        return false;
     uint64_t now_ns = monotonic_now_ns();
     if (worker->slice_began_ns == 0)
         worker->slice_began_ns = now_ns;
     else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
         return true;
-    worker->budget = WORKER_BUDGET;
+    *worker->current.budget = WORKER_BUDGET;
     return false;
 }
 
@@ -381,13 +392,11 @@ struct pawl_task *pawl__worker_next_own(struct worker *worker)
 /* Handed: the next own task, if home has nothing to do before it. */
 static inline struct pawl_task *hand_next(struct worker *worker)
 {
-    if (worker->until_clock == 1 || worker->until_inject == 1)
+    if (worker->until_home == 1)
         return NULL;
     worker->handed = next_own_task(worker);
-    if (worker->handed != NULL) {
-        worker->until_clock--;
-        worker->until_inject--;
-    }
+    if (worker->handed != NULL)
+        worker->until_home--;
     return worker->handed;
 }
 
@@ -470,9 +479,13 @@ static CONTEXT_SWITCHES void run_on_stack(struct worker *worker, struct pawl_tas
         pawl__schedule(worker->runtime, NULL, task); /* later, when others have given stacks back */
         return;
     }
+    unsigned until_home = worker->until_clock < worker->until_inject ? worker->until_clock : worker->until_inject;
     worker->handed = task;
+    worker->until_home = until_home;
     pawl__context_switch(&worker->home, &task->stack->context, false);
     see_off(worker); /* not always the one that was resumed */
+    worker->until_clock -= until_home - worker->until_home;
+    worker->until_inject -= until_home - worker->until_home;
 }
 
 static void run(struct worker *worker, struct pawl_task *task)

@@ -47,9 +47,9 @@ struct worker {
     struct slab_cache tasks;    /* W */
     struct slab_cache afters;   /* W */
     struct stack_cache stacks;  /* W */
+    unsigned until_home;        /* W tasks to run, one handing over to the other, until the loop goes on */
     unsigned until_inject;      /* W tasks to run until the injection queue is first */
     unsigned slot_runs;         /* W */
-    unsigned budget;            /* W */
     uint64_t slice_began_ns;    /* W 0: its task has not spent a budget yet */
     unsigned soon_looks;        /* W at the clock, in a row */
     unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */

@@ -174,7 +174,7 @@ static void look(struct selection *s, struct pawl_case *cases, size_t count, uin
 static void set_up(struct selection *s, struct pawl_case *cases, size_t count, uint64_t deadline_ns)
 {
     look(s, cases, count, deadline_ns);
-    pawl__waiter_init(lead_of(s));
+    waiter_init(lead_of(s));
     for (size_t i = 0; i < count; i++) {
         struct wait *wait = wait_at(s, i);
         *wait = wait_of_case(&cases[i]);

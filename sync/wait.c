@@ -117,9 +117,9 @@ int pawl__poll_enter(const struct pawl_context *cx)
     int error = pawl__poll_allowed(cx);
     if (error != 0)
         return error;
-    struct worker *worker = pawl__current()->worker;
-    if (worker->budget > 1 || !pawl__worker_share_spent(worker)) {
-        worker->budget--;
+    struct current *current = pawl__current();
+    if (*current->budget > 1 || !pawl__worker_share_spent(current->worker)) {
+        --*current->budget;
         return 0;
     }
     pawl__task_wake(cx->task); /* whatever else it asks for in this poll is for later too */

@@ -112,7 +112,7 @@ static inline struct wait *wait_private(struct pawl_wait *wait)
 
 static inline void wait_init_waiter(struct wait *wait, const struct wait_kind *kind)
 {
-    pawl__waiter_init(&wait->waiter);
+    waiter_init(&wait->waiter);
     wait->waiter.number = kind->claimed_by_list ? 0 : 1;
 }
 

@@ -90,7 +90,7 @@ static pawl_task_fn *job_fn = be_called;
 static __attribute__((noinline)) int run_job_here(void *arg, void **result)
 {
     struct job job = {.fn = job_fn, .value = arg};
-    pawl__waiter_init(&job.waiter);
+    waiter_init(&job.waiter);
     int error = run_job(rt, &job);
     *result = error == 0 ? job.value : NULL;
     return error;

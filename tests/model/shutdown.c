@@ -178,6 +178,59 @@ static void sleep_meets_cancelling(void)
     tear_down();
 }
 
+/* From the walk on a task's calls look round, and do not wait: none wakes it again. */
+static struct pawl_notify never;
+
+static void *wait_twice(void *unused)
+{
+    (void)unused;
+    calls++;
+    for (unsigned i = 0; i < 2; i++)
+        answer[i] = pawl_notify_wait(&never);
+    return NULL;
+}
+
+static void check_waits(void)
+{
+    work(be_worker(0));
+    MODEL_ASSERT(calls == 1 && answer[0] == -ESHUTDOWN && answer[1] == -ESHUTDOWN);
+    pawl_notify_fini(&never);
+    tear_down();
+}
+
+static void wait_meets_cancelling(void)
+{
+    build(1);
+    MODEL_ASSERT(pawl_notify_init(&never) == 0 && pawl_spawn(rt, wait_twice, NULL, NULL) == 0);
+    run_two(work_as_first, cancel_tasks);
+    check_waits();
+}
+
+static void call_back_waits(void *unused, int why)
+{
+    (void)why;
+    wait_twice(unused);
+}
+
+static void fire_and_work(void *unused)
+{
+    (void)unused;
+    struct worker *worker = be_worker(0);
+    pawl__worker_begin_round(worker);
+    pawl__shard_turn(rt->ports[0].shard, clock_tick_at(&rt->clock, monotonic_now_ns() + PAWL_SEC(1)));
+    pawl__worker_end_round(worker);
+    work(worker);
+}
+
+/* A timer's task starts even behind the walk's back. */
+static void start_meets_cancelling(void)
+{
+    build(1);
+    MODEL_ASSERT(pawl_notify_init(&never) == 0 && pawl_after(rt, PAWL_MS(1), call_back_waits, NULL, NULL) == 0);
+    run_two(fire_and_work, cancel_tasks);
+    check_waits();
+}
+
 /* Another worker closes the shards, before the walk over all headers. */
 static void close_early(void *unused)
 {
@@ -533,6 +586,8 @@ SCENARIO(spawn_meets_cancelling, "a task spawns a child, which suspends, as ever
 SCENARIO(spawn_meets_walk, "the same, with the child in a header that was free", ONLY("0", "ESHUTDOWN"))
 SCENARIO(spawn_meets_walk_further, "the same, with the child in a new chunk of headers", ONLY("0", "ESHUTDOWN"))
 SCENARIO(sleep_meets_cancelling, "a task goes to sleep as everything is cancelled", .outcomes = NULL)
+SCENARIO(wait_meets_cancelling, "a task waits, and again, as everything is cancelled", .outcomes = NULL)
+SCENARIO(start_meets_cancelling, "the same with a task that a timer starts", .outcomes = NULL)
 SCENARIO(sleep_meets_closing, "a task goes to sleep as the shards are closed", .outcomes = NULL)
 SCENARIO(shielded_sleep_meets_closing, "the same with a task that may finish its sleep", .outcomes = NULL)
 SCENARIO(arm_meets_closing, "a timer is armed as the shards are closed", ONLY("0, called 1", "ESHUTDOWN, called 0"))
@@ -557,7 +612,7 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &spawn_meets_draining_, &draining_ends_, &counting_, &spawn_meets_cancelling_, &spawn_meets_walk_,
-        &spawn_meets_walk_further_, &sleep_meets_cancelling_, &sleep_meets_closing_, &shielded_sleep_meets_closing_,
+        &spawn_meets_walk_further_, &sleep_meets_cancelling_, &wait_meets_cancelling_, &start_meets_cancelling_, &sleep_meets_closing_, &shielded_sleep_meets_closing_,
         &arm_meets_closing_, &cancel_meets_closing_, &cancel_meets_destroy_, &cancel_sync_meets_destroy_,
         &reset_earlier_meets_destroy_, &reset_later_meets_destroy_, &state_meets_destroy_,
         &arm_elsewhere_meets_destroy_, &cancel_meets_another_, &wake_meets_destroy_, &task_cancel_meets_destroy_,

@@ -12,7 +12,7 @@ static unsigned let_in;
 static struct waiter *enter_room(void)
 {
     struct waiter *waiter = malloc(sizeof *waiter);
-    pawl__waiter_init(waiter);
+    waiter_init(waiter);
     lock_acquire(&room_lock);
     list_push_back(&room, &waiter->link);
     lock_release(&room_lock);

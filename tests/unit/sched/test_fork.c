@@ -231,6 +231,57 @@ Test(fork, keeps_the_child_from_waking_a_worker_that_understudies)
 }
 #endif
 
+/* What a task in a child calls that could leave it for another one: there is nobody to come back from. */
+static struct {
+    struct pawl_channel *channel;
+    struct pawl_task *ended;
+} task_has;
+
+static void wait_as_task(void)
+{
+    long item;
+    CLAIM(pawl_channel_receive(task_has.channel, &item) == -EPERM);
+    for (uint64_t until_ns = in_ns(PAWL_MS(1)); pawl_now(NULL) < until_ns;)
+        CLAIM(pawl_join(pawl_task_ref(task_has.ended), NULL) == 0); /* which yields now and then */
+    for (unsigned i = 0; i < 1000; i++) {
+        CLAIM(pawl_channel_send(task_has.channel, &item) == -EPERM);
+        CLAIM(pawl_channel_receive(task_has.channel, &item) == -EPERM);
+    }
+    CLAIM(pawl_sleep(0) == -EPERM);
+    CLAIM(pawl_yield() == -EPERM);
+}
+
+static void *belong_to_parent(void *pid)
+{
+    CLAIM(getpid() == *(pid_t *)pid);
+    return pid;
+}
+
+static void *fork_as_task(void *unused)
+{
+    pid_t pid = getpid();
+    (void)unused;
+    long item = 1;
+    CHECK_EQ(pawl_channel_create(&task_has.channel, 2, sizeof item), 0);
+    CHECK_EQ(pawl_channel_send(task_has.channel, &item), 0);
+    task_has.ended = spawn(NULL, return_arg, NULL);
+    CHECK_EQ(pawl_sleep(PAWL_MS(1)), 0);
+    struct pawl_task *next = spawn(NULL, belong_to_parent, &pid);
+    expect_in_child(wait_as_task);
+    join(next);
+    CHECK_EQ(pawl_channel_receive(task_has.channel, &item), 0);
+    CHECK_EQ(pawl_join(task_has.ended, NULL), 0);
+    pawl_channel_destroy(task_has.channel);
+    return NULL;
+}
+
+Test(fork, keeps_a_task_in_the_child_from_waiting)
+{
+    struct pawl_runtime *rt = start(1);
+    run(rt, fork_as_task, NULL);
+    finish(rt);
+}
+
 static void *sleep_and_block(void *arg)
 {
     void *result = NULL;

@@ -182,7 +182,7 @@ Test(task, grants_its_waiters_in_the_order_of_their_coming_when_it_finishes)
     struct pawl_task *task = task_in(TASK_AWAKE | TASK_HAS_WAITERS | 2 * TASK_REF);
     list_init(&task->waiters);
     for (size_t i = 0; i < COUNT_OF(waiters); i++) {
-        pawl__waiter_init(&waiters[i]);
+        waiter_init(&waiters[i]);
         cr_assert_null(waiters[i].task);
         list_push_back(&task->waiters, &waiters[i].link);
     }
