@@ -1,5 +1,6 @@
 #include "park/driver.h"
 
+#include "base/backoff.h"
 #include "base/noise.h"
 
 int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
@@ -119,6 +120,19 @@ static uint64_t next_turn(const struct driver *driver)
     return driver->clock->now_ns == NULL ? pawl__driver_turned_at(driver) + driver->spacing_ns : 0;
 }
 
+/* Who wakes the reactor meanwhile is heard when it is over. */
+static void spin(uint64_t until_ns)
+{
+    while (monotonic_now_ns() < until_ns)
+        cpu_relax();
+}
+
+bool pawl__driver_may_turn(const struct driver *driver, uint64_t wake_at)
+{
+    uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
+    return wake_at <= now_ns && next_turn(driver) <= now_ns;
+}
+
 void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
 {
     uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
@@ -130,7 +144,7 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
         return;
     uint64_t left_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns;
     if (PAWL_LIKELY(driver->clock->now_ns == NULL))
-        pawl__reactor_wait(&driver->reactor, left_ns);
+        left_ns <= DRIVER_SPIN_NS ? spin(wake_at) : pawl__reactor_wait(&driver->reactor, left_ns);
     else
         sleep_on_other_clock(driver, wake_at, left_ns);
 }
@@ -146,10 +160,10 @@ bool pawl__driver_due(const struct driver *driver, uint64_t now_ns)
 }
 
 /* Turns a shard; how many timers that fired. */
-static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t now_ns)
+static uint64_t turn_shard(struct driver *driver, struct shard *shard, uint64_t until_ns, uint64_t now_ns)
 {
     uint64_t before = load_relaxed_u64(&shard->fired); /* relaxed: a measure of load */
-    pawl__shard_turn(shard, clock_tick_at(driver->clock, now_ns));
+    pawl__shard_turn_until(shard, clock_tick_at(driver->clock, until_ns), clock_tick_at(driver->clock, now_ns));
     return load_relaxed_u64(&shard->fired) - before;
 }
 
@@ -171,18 +185,26 @@ static void adapt_spacing(struct driver *driver, uint64_t fired)
     driver->window_fired = 0;
 }
 
-unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns)
+/* Up to when a calm turn goes. */
+static uint64_t until_first(const struct driver *driver, uint64_t now_ns)
 {
-    uint64_t fired = 0;
+    uint64_t first_ns = next_deadline(earliest_shard(driver));
+    bool in_time = first_ns <= now_ns && now_ns - first_ns < DRIVER_OVERDUE_NS;
+    return in_time && driver->spacing_ns == 0 && driver->clock->now_ns == NULL ? first_ns : now_ns;
+}
+
+unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns, bool calm)
+{
+    uint64_t fired = 0, until_ns = calm ? until_first(driver, now_ns) : now_ns;
     unsigned overdue = 0;
     /* relaxed: see pawl__driver_turned_at */
     store_relaxed_u64(&driver->turned_at, monotonic_beside_clock(driver->clock, now_ns));
     for (unsigned i = 0; i < driver->shard_count; i++) {
         uint64_t deadline_ns = next_deadline(&driver->shards[i]);
-        if (deadline_ns > now_ns)
+        if (deadline_ns > until_ns)
             continue;
         overdue += is_overdue(deadline_ns, now_ns);
-        fired += turn_shard(driver, &driver->shards[i], now_ns);
+        fired += turn_shard(driver, &driver->shards[i], until_ns, now_ns);
     }
     adapt_spacing(driver, fired);
     /* What the turns published needs no step 3: nobody sleeps in the driver while we hold it. */

@@ -15,10 +15,15 @@
  * one wake-up: the more of them the further apart, up to DRIVER_SPACING_MAX_NS. Until its next turn it counts as awake,
  * for whoever arms: it would not turn any earlier.
  *
+ * A calm turn fires what is due first, and what is due in the same tick; what has become due since waits for the next
+ * one, after the tasks that it has made ready. If those are brief, the worker that was woken up for the first deals with
+ * the others sooner and cheaper than another that would have to be woken for them. If one is not, the others are timers
+ * that are due while it computes, like all that become due later: see understudy.h.
+ *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
- * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
+ * How it sleeps: not at all if DRIVER_SPIN_NS or less is left, which is cheaper than to sleep. Toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
  * a caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it
  * looks again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less
  * and less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says
@@ -43,6 +48,10 @@ enum {
     DRIVER_NAP_MAX_NS = 10000000,
     DRIVER_LOOK_NS = 100000000
 };
+
+#ifndef DRIVER_SPIN_NS
+#define DRIVER_SPIN_NS 8000 /* the model checker shrinks it */
+#endif
 
 /* Access: C constant after init, D the holder's, A any thread atomic */
 struct driver {
@@ -85,8 +94,12 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at);
 /* The holder is awake again. */
 void pawl__driver_awake(struct driver *driver);
 
-/* Fires what is due at now_ns in all shards. Returns how many of them were overdue, by DRIVER_OVERDUE_NS or more. */
-unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns);
+/* Is something due at wake_at that a turn is to fire now? Then there is nothing to sleep for. */
+bool pawl__driver_may_turn(const struct driver *driver, uint64_t wake_at);
+
+/* Fires what is due at now_ns in all shards; calm: of that only what is due first, unless it is overdue, or a lot fires
+ * these days. Returns how many shards were overdue, by DRIVER_OVERDUE_NS or more. */
+unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns, bool calm);
 
 /* When the shards were last looked at, for whoever wonders whether to. */
 static inline uint64_t pawl__driver_turned_at(const struct driver *driver)

@@ -84,6 +84,10 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
     while (result == 0) {
         uint64_t wake_at = pawl__driver_prepare(driver);
         noise_point("driver.wake_at.published");
+        if (pawl__driver_may_turn(driver, wake_at)) { /* without having slept: it is as if nothing had been announced */
+            pawl__driver_awake(driver);
+            break;
+        }
         pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
         if (host != NULL && host->last_look(host->context))
             result = PARK_WORK;

@@ -178,13 +178,13 @@ static void leave_driver(struct pawl_runtime *rt)
     see_to_seat(rt, NULL);
 }
 
-static void turn_driver(struct worker *worker, uint64_t now_ns)
+static void turn_driver(struct worker *worker, uint64_t now_ns, bool calm)
 {
     struct pawl_runtime *rt = worker->runtime;
     if (PAWL_UNLIKELY(rt->clock.kind == PAWL_CLOCK_MANUAL))
         now_ns = pawl__manual_move(rt);
     pawl__worker_begin_round(worker);
-    counter_add(&worker->counters.overdue, pawl__driver_turn(&rt->driver, now_ns));
+    counter_add(&worker->counters.overdue, pawl__driver_turn(&rt->driver, now_ns, calm));
     pawl__worker_end_round(worker);
     leave_driver(rt);
     counter_add(&worker->counters.turns, 1);
@@ -245,7 +245,7 @@ void pawl__worker_look_at_clock(struct worker *worker)
     worker->clock_read_ns = real_ns;
     turn_own_shard(worker, now_ns);
     if (real_ns - pawl__driver_turned_at(&rt->driver) >= DRIVER_INTERVAL_NS && pawl__driver_try_lock(&rt->driver))
-        turn_driver(worker, now_ns);
+        turn_driver(worker, now_ns, false);
     if (PAWL_UNLIKELY(runtime_phase(rt) >= PHASE_CANCELLING))
         close_shards(worker);
 }
@@ -611,6 +611,15 @@ static void seat_left(void *context)
     see_to_seat(parking->worker->runtime, parking->worker); /* which may itself still count as asleep */
 }
 
+/* Between two sleeps. */
+static void note_spell(struct worker *worker)
+{
+    if (monotonic_now_ns() - worker->woke_ns > WORKER_BRIEF_NS)
+        worker->brief_spells = 0;
+    else if (worker->brief_spells < WORKER_BRIEF_SPELLS)
+        worker->brief_spells++;
+}
+
 static void park(struct worker *worker)
 {
     struct pawl_runtime *rt = worker->runtime;
@@ -618,6 +627,7 @@ static void park(struct worker *worker)
     const struct park_host host = {.last_look = last_look, .seat_left = seat_left, .context = &parking};
     if (rt->hooks.before_park != NULL)
         rt->hooks.before_park(rt->hooks.context, (int)worker->index);
+    note_spell(worker);
     parking.nobody_searches = idle_announce(&rt->idle, worker->index, worker->searching);
     noise_point("idle.announce.asleep");
     pawl__runtime_quiet(rt);
@@ -633,9 +643,10 @@ static void park(struct worker *worker)
     store_relaxed_u64(&worker->counters.rescues, worker->parker->rescues);
     if (rt->hooks.after_park != NULL)
         rt->hooks.after_park(rt->hooks.context, (int)worker->index);
-    worker->clock_read_ns = monotonic_now_ns();
+    worker->clock_read_ns = worker->woke_ns = monotonic_now_ns();
     if ((result & PARK_DRIVER_HELD) != 0)
-        turn_driver(worker, clock_beside_monotonic(&rt->clock, worker->clock_read_ns));
+        turn_driver(worker, clock_beside_monotonic(&rt->clock, worker->clock_read_ns),
+                    worker->brief_spells == WORKER_BRIEF_SPELLS);
 }
 
 /* ---- the thread ---- */

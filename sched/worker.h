@@ -30,6 +30,8 @@ enum {
     WORKER_BUDGET = 128,           /* calls that could have suspended but did not, between looks at the clock */
     WORKER_SLICE_NS = 20000,       /* what a task may go on for, from the first of these looks on, until one yields */
     WORKER_WOKEN_MAX = 16,         /* tasks that a round of timers puts before the others */
+    WORKER_BRIEF_NS = 50000,       /* from one sleep to the next is brief: the time it takes to wake another worker */
+    WORKER_BRIEF_SPELLS = 64,      /* so many in a row, and turns of the driver are calm */
     WORKER_CLOCK_INTERVAL_MAX = WORKER_INJECT_INTERVAL /* tasks between looks at the clock: on one way home */
 };
 
@@ -54,6 +56,8 @@ struct worker {
     unsigned soon_looks;        /* W at the clock, in a row */
     unsigned until_clock, clock_interval; /* W tasks to run until the clock is read, and from then to the next time */
     uint64_t clock_read_ns;     /* W */
+    uint64_t woke_ns;           /* W from its last sleep */
+    unsigned brief_spells;      /* W between sleeps, in a row */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
     bool slot_is_due;           /* W there may be a chain in the slot: timers filled it last */

@@ -241,7 +241,7 @@ static void *hold_driver(void *arg)
     while (!atomic_load(&world->over)) {
         CHECK(pawl__driver_try_lock(&world->driver), "somebody else holds the driver");
         jump(world, &a->random);
-        pawl__driver_turn(&world->driver, clock_now_ns(&world->clock));
+        pawl__driver_turn(&world->driver, clock_now_ns(&world->clock), false);
         pawl__driver_unlock(&world->driver);
         pawl_noise_point(__func__);
     }
@@ -295,7 +295,7 @@ static void end_world(struct world *world)
     CHECK(pawl__driver_try_lock(&world->driver), "somebody still holds the driver");
     for (uint64_t turns = 0; pawl__driver_due(&world->driver, clock_now_ns(&world->clock)); turns++) {
         CHECK(turns < ITEMS_MAX, "timers stay due however often they are fired");
-        pawl__driver_turn(&world->driver, clock_now_ns(&world->clock));
+        pawl__driver_turn(&world->driver, clock_now_ns(&world->clock), false);
     }
     CHECK(atomic_load(&world->forgotten) == 0, "%" PRIu64 " timers have not fired, though the clock is past them",
           atomic_load(&world->forgotten));

@@ -266,7 +266,7 @@ static void run_callback_unlocked(struct shard *shard, struct timer_entry *entry
 
 /* What one turn fires, and with which outcome. */
 struct turn {
-    uint64_t now_tick;
+    uint64_t until_tick, now_tick;
     uint64_t outcome; /* CELL_FIRED, or CELL_SHUTDOWN */
     size_t limit;
 };
@@ -289,7 +289,7 @@ static void fire_locked(struct shard *shard, struct timer_entry *entry, const st
     bool has_callback = entry->callback != NULL;
     pawl__wheel_remove(&shard->wheel, &entry->wheel);
     take_poller_locked(entry);
-    if (!entry_mark_fired(entry, turn->now_tick, turn->outcome, &when)) {
+    if (!entry_mark_fired(entry, turn->until_tick, turn->outcome, &when)) {
         entry->waker = waker;
         pawl__wheel_insert(&shard->wheel, &entry->wheel, when);
         return;
@@ -326,7 +326,7 @@ static void complete_locked(struct shard *shard, struct waker_batch *batch)
         return;
     shard->drained = true;
     pawl__wheel_drain(&shard->wheel, &shard->due);
-    fire_due_locked(shard, &(struct turn){TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, batch);
+    fire_due_locked(shard, &(struct turn){TICK_NEVER, TICK_NEVER, CELL_SHUTDOWN, SIZE_MAX}, batch);
 }
 
 /* After a step back of the clock what is armed is earlier than all that the wheel thinks has passed: it is filed anew,
@@ -347,7 +347,7 @@ static void set_back_locked(struct shard *shard, uint64_t now_tick)
     }
 }
 
-bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
+bool pawl__shard_turn_until(struct shard *shard, uint64_t until_tick, uint64_t now_tick)
 {
     struct waker_batch batch = {.count = 0};
     shard_lock(shard);
@@ -360,8 +360,8 @@ bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
     shard->published_tick = 0; /* what is armed meanwhile is published at the end */
     if (PAWL_UNLIKELY(shard->clock->now_ns != NULL) && !shard->closed)
         set_back_locked(shard, now_tick);
-    pawl__wheel_advance(&shard->wheel, now_tick, &shard->due);
-    fire_due_locked(shard, &(struct turn){now_tick, CELL_FIRED, SHARD_TURN_MAX}, &batch);
+    pawl__wheel_advance(&shard->wheel, until_tick, &shard->due);
+    fire_due_locked(shard, &(struct turn){until_tick, now_tick, CELL_FIRED, SHARD_TURN_MAX}, &batch);
     complete_locked(shard, &batch);
     while (batch.count > 0) { /* still firing: a turn is over when all that it fired has been woken */
         wake_unlocked(shard, &batch);

@@ -86,9 +86,14 @@ enum shard_answer pawl__shard_poll(struct shard *shard, struct timer_entry *entr
 /* Does the entry's callback run now? No, if it is not at home here. */
 bool pawl__shard_fires(struct shard *shard, const struct timer_entry *entry);
 
-/* Fires what is due at now_tick; nothing if another thread is turning the shard. true: next_deadline became earlier
- * than it was before the turn said NEVER, steps 2 and 3 are owed. */
-bool pawl__shard_turn(struct shard *shard, uint64_t now_tick);
+/* Fires what was due at until_tick, which may be before now_tick; nothing if another thread is turning the shard. true:
+ * next_deadline became earlier than it was before the turn said NEVER, steps 2 and 3 are owed. */
+bool pawl__shard_turn_until(struct shard *shard, uint64_t until_tick, uint64_t now_tick);
+
+static inline bool pawl__shard_turn(struct shard *shard, uint64_t now_tick)
+{
+    return pawl__shard_turn_until(shard, now_tick, now_tick);
+}
 
 /* Completes every pending timer with -ESHUTDOWN, or has the thread do it that is turning the shard.
  * Returns what the turn does. */

@@ -105,7 +105,7 @@ static void drives(void *arg)
     do {
         result = pawl__park(parker, &host);
         MODEL_ASSERT((result & PARK_DRIVER_HELD) != 0); /* nobody else wants it */
-        pawl__driver_turn(&driver, clock_now_ns(&source));
+        pawl__driver_turn(&driver, clock_now_ns(&source), false);
         pawl__driver_unlock(&driver);
     } while ((result & PARK_NOTIFIED) == 0);
 }

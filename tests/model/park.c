@@ -206,7 +206,7 @@ static void parks_until_due(unsigned i)
         unsigned result = park(i);
         if ((result & PARK_DRIVER_HELD) == 0)
             continue;
-        pawl__driver_turn(&driver, clock_now_ns(&source));
+        pawl__driver_turn(&driver, clock_now_ns(&source), false);
         if (fired == 0)
             leave_driver();
     }

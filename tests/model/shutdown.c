@@ -276,7 +276,7 @@ static void shielded_sleep_meets_closing(void)
     MODEL_ASSERT(calls == 0);
     model_time_advance(PAWL_MS(3));
     struct worker *worker = be_worker(0);
-    pawl__driver_turn(&rt->driver, clock_now_ns(&rt->clock));
+    pawl__driver_turn(&rt->driver, clock_now_ns(&rt->clock), false);
     work(worker);
     MODEL_ASSERT(calls == 1 && answer[0] == 0);
     tear_down();

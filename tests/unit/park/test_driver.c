@@ -222,7 +222,7 @@ static uint64_t spacing_after(unsigned count)
     for (unsigned i = 0; i < count; i++)
         arm(i % SHARDS, &entries[i], now_ns);
     driver.window_began_ns = now_ns - DRIVER_WINDOW_NS;
-    pawl__driver_turn(&driver, now_ns);
+    pawl__driver_turn(&driver, now_ns, false);
     return driver.spacing_ns;
 }
 
@@ -243,8 +243,8 @@ Test(driver, tells_which_shards_nobody_got_round_to)
     arm(0, &late, now_ns);
     now_ns += DRIVER_OVERDUE_NS;
     arm(1, &in_time, now_ns - TICK_NS);
-    cr_assert_eq(pawl__driver_turn(&driver, now_ns), 1);
-    cr_assert_eq(pawl__driver_turn(&driver, now_ns), 0);
+    cr_assert_eq(pawl__driver_turn(&driver, now_ns, false), 1);
+    cr_assert_eq(pawl__driver_turn(&driver, now_ns, false), 0);
 }
 
 Test(driver, turns_all_shards_in_which_something_is_due)
@@ -253,14 +253,86 @@ Test(driver, turns_all_shards_in_which_something_is_due)
     for (unsigned i = 0; i < SHARDS; i++)
         arm(i, &entries[i], 2000000 + i * 1000);
     arm(0, &later, 9000000);
-    pawl__driver_turn(&driver, 1999999);
+    pawl__driver_turn(&driver, 1999999, false);
     cr_assert_eq(fired, 0);
     uint64_t before_ns = monotonic_now_ns();
-    pawl__driver_turn(&driver, 2001000);
+    pawl__driver_turn(&driver, 2001000, false);
     cr_assert_eq(fired, 2);
     cr_assert_geq(pawl__driver_turned_at(&driver), before_ns, "in real time, whatever the clock");
-    pawl__driver_turn(&driver, 2002000);
+    pawl__driver_turn(&driver, 2002000, false);
     cr_assert_eq(fired, 3);
     cr_assert_eq(pawl__driver_prepare(&driver), 9000000);
     pawl__driver_awake(&driver);
+}
+
+static uint64_t fired_of(unsigned shard)
+{
+    return load_relaxed_u64(&shards[shard].fired);
+}
+
+Test(driver, fires_what_is_due_first_in_a_calm_turn)
+{
+    struct timer_entry entries[5];
+    test_clock.now_ns = NULL;
+    uint64_t due_ns[] = {now_ns + 1000, now_ns + 900, now_ns + 2000, now_ns + 3000, now_ns + 4000}; /* a tick is 1000 */
+    for (unsigned i = 0; i < 5; i++)
+        arm(i % SHARDS, &entries[i], due_ns[i]);
+    cr_assert_eq(pawl__driver_turn(&driver, now_ns + 3500, true), 0);
+    cr_assert(fired == 2 && fired_of(0) == 1 && fired_of(1) == 1, "those of one tick, in whichever shard");
+    cr_assert_eq(load_relaxed_u64(&shards[0].lateness[2]), 1, "late by the clock, not by what the turn goes up to");
+    pawl__driver_turn(&driver, now_ns + 3500, true);
+    cr_assert(fired == 3 && fired_of(2) == 1);
+    pawl__driver_turn(&driver, now_ns + 3500, true);
+    cr_assert_eq(fired, 4);
+    pawl__driver_turn(&driver, now_ns + 3500, true);
+    cr_assert_eq(fired, 4, "the last one is not due");
+}
+
+static void arm_far_apart(struct timer_entry *entries)
+{
+    for (unsigned i = 0; i < SHARDS; i++)
+        arm(i, &entries[i], now_ns + i * 100000);
+}
+
+Test(driver, fires_all_in_a_calm_turn_that_is_overdue)
+{
+    struct timer_entry entries[SHARDS];
+    test_clock.now_ns = NULL;
+    arm_far_apart(entries);
+    pawl__driver_turn(&driver, now_ns + DRIVER_OVERDUE_NS, true);
+    cr_assert_eq(fired, SHARDS);
+}
+
+Test(driver, fires_all_in_a_calm_turn_when_timers_come_thick)
+{
+    struct timer_entry entries[SHARDS];
+    test_clock.now_ns = NULL;
+    cr_assert_gt(spacing_after(100), 0);
+    arm_far_apart(entries);
+    fired = 0;
+    pawl__driver_turn(&driver, now_ns + 500000, true);
+    cr_assert_eq(fired, SHARDS);
+}
+
+Test(driver, does_not_sleep_when_something_is_due)
+{
+    test_clock.now_ns = NULL;
+    now_ns = monotonic_now_ns();
+    cr_assert_not(pawl__driver_may_turn(&driver, PAWL_NEVER));
+    cr_assert_not(pawl__driver_may_turn(&driver, now_ns + 1000000000));
+    cr_assert(pawl__driver_may_turn(&driver, now_ns));
+    spacing_after(200);
+    driver.turned_at = monotonic_now_ns() + 1000000000;
+    cr_assert_not(pawl__driver_may_turn(&driver, now_ns), "the next turn is not to be yet");
+}
+
+/* By spinning, too. */
+Test(driver, never_wakes_early)
+{
+    test_clock.now_ns = NULL;
+    for (uint64_t left_ns = 0; left_ns < 4 * DRIVER_SPIN_NS; left_ns += 100) {
+        uint64_t until_ns = monotonic_now_ns() + left_ns;
+        pawl__driver_sleep(&driver, until_ns);
+        cr_assert_geq(monotonic_now_ns(), until_ns);
+    }
 }

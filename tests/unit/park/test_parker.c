@@ -88,7 +88,7 @@ static void *park_once(void *arg)
     struct sleeper *sleeper = arg;
     sleeper->result = park_now(sleeper);
     if ((sleeper->result & PARK_DRIVER_HELD) != 0) {
-        pawl__driver_turn(sleeper->fixture->driver, clock_now_ns(&sleeper->fixture->clock));
+        pawl__driver_turn(sleeper->fixture->driver, clock_now_ns(&sleeper->fixture->clock), false);
         pawl__driver_unlock(sleeper->fixture->driver);
     }
     return NULL;
