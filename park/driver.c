@@ -71,9 +71,20 @@ static uint64_t exact_deadline(const struct driver *driver)
     }
 }
 
-uint64_t pawl__driver_prepare(struct driver *driver)
+/* The earlier of wake_at and when to look again beside others. */
+static uint64_t beside_others(const struct driver *driver, uint64_t wake_at)
+{
+    if (driver->clock->now_ns != NULL)
+        return wake_at;
+    uint64_t look_ns = pawl_saturating_add(monotonic_now_ns(), DRIVER_BESIDE_NS);
+    return look_ns < wake_at ? look_ns : wake_at;
+}
+
+uint64_t pawl__driver_prepare(struct driver *driver, bool alone)
 {
     uint64_t wake_at = exact_deadline(driver);
+    if (!alone)
+        wake_at = beside_others(driver, wake_at);
     if (wake_at == 0)
         wake_at = 1; /* 0 says awake */
     store_release_u64(&driver->wake_at, wake_at); /* edge driver.wake_at, sleeper's step 1 */

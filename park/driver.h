@@ -20,6 +20,9 @@
  * the others sooner and cheaper than another that would have to be woken for them. If one is not, the others are timers
  * that are due while it computes, like all that become due later: see understudy.h.
  *
+ * Beside a worker that is awake the holder sleeps for DRIVER_BESIDE_NS at most, so that of timers further ahead than
+ * that, which are most and never fire, it need not be told.
+ *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
@@ -49,8 +52,10 @@ enum {
     DRIVER_LOOK_NS = 100000000
 };
 
+/* The model checker has its own: no spinning, and no looking, which would hide that somebody was not told. */
 #ifndef DRIVER_SPIN_NS
-#define DRIVER_SPIN_NS 8000 /* the model checker shrinks it */
+#define DRIVER_SPIN_NS 8000
+#define DRIVER_BESIDE_NS 20000000
 #endif
 
 /* Access: C constant after init, D the holder's, A any thread atomic */
@@ -82,8 +87,9 @@ void pawl__driver_fini(struct driver *driver);
 bool pawl__driver_try_lock(struct driver *driver);
 void pawl__driver_unlock(struct driver *driver);
 
-/* Publishes and returns the instant to sleep toward, the exact earliest deadline. */
-uint64_t pawl__driver_prepare(struct driver *driver);
+/* Publishes and returns the instant to sleep toward, the exact earliest deadline, or an earlier one if the holder is not
+ * alone in being awake. */
+uint64_t pawl__driver_prepare(struct driver *driver, bool alone);
 
 /* Is there still nothing earlier than wake_at? After the heavy fence. */
 bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at);

@@ -76,20 +76,20 @@ static bool sleep_in_reactor(struct parker *parker, uint64_t wake_at)
     return notified;
 }
 
-/* Holds the driver until something is due or a token comes. host NULL: the last look has been taken. */
-static unsigned park_driver(struct parker *parker, const struct park_host *host)
+/* Holds the driver until something is due or a token comes. `looked`: the last look has been taken. */
+static unsigned park_driver(struct parker *parker, const struct park_host *host, bool looked)
 {
     struct driver *driver = parker->driver;
     unsigned result = 0;
     while (result == 0) {
-        uint64_t wake_at = pawl__driver_prepare(driver);
+        uint64_t wake_at = pawl__driver_prepare(driver, host->alone(host->context));
         noise_point("driver.wake_at.published");
         if (pawl__driver_may_turn(driver, wake_at)) { /* without having slept: it is as if nothing had been announced */
             pawl__driver_awake(driver);
             break;
         }
         pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
-        if (host != NULL && host->last_look(host->context))
+        if (!looked && host->last_look(host->context))
             result = PARK_WORK;
         else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, wake_at))
             result = PARK_NOTIFIED;
@@ -97,7 +97,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host)
             result = PARK_DRIVER_HELD;
         noise_point("driver.wake_at.awake");
         pawl__driver_awake(driver);
-        host = NULL;
+        looked = true;
     }
     return result | PARK_DRIVER_HELD;
 }
@@ -123,7 +123,7 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
 {
     struct driver *driver = parker->driver;
     if (pawl__driver_try_lock(driver)) /* edge park.seat, step 2 */
-        return park_driver(parker, host);
+        return park_driver(parker, host, false);
     noise_point("park.seat.driver_taken");
     pawl__fence_heavy(driver->fences); /* edge idle.announce, step 2 */
     if (host->last_look(host->context))
@@ -139,7 +139,7 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
     host->seat_left(host->context);
     if (notified)
         return PARK_NOTIFIED | (promoted ? PARK_DRIVER_HELD : 0);
-    return park_driver(parker, NULL);
+    return park_driver(parker, host, true);
 }
 
 void pawl__unpark(struct parker *parker)

@@ -620,11 +620,19 @@ static void note_spell(struct worker *worker)
         worker->brief_spells++;
 }
 
+static bool all_others_sleep(void *context)
+{
+    const struct parking *parking = context;
+    struct pawl_runtime *rt = parking->worker->runtime;
+    return idle_sleeping(&rt->idle) >= rt->worker_count;
+}
+
 static void park(struct worker *worker)
 {
     struct pawl_runtime *rt = worker->runtime;
     struct parking parking = {.worker = worker};
-    const struct park_host host = {.last_look = last_look, .seat_left = seat_left, .context = &parking};
+    const struct park_host host = {
+        .last_look = last_look, .seat_left = seat_left, .alone = all_others_sleep, .context = &parking};
     if (rt->hooks.before_park != NULL)
         rt->hooks.before_park(rt->hooks.context, (int)worker->index);
     note_spell(worker);

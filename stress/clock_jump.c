@@ -206,7 +206,7 @@ static void set_clock(struct world *world, uint64_t now_ns)
 /* By the driver's holder. */
 static void jump(struct world *world, struct random *r)
 {
-    uint64_t now_ns = atomic_load(&world->now_ns), wake_at = pawl__driver_prepare(&world->driver);
+    uint64_t now_ns = atomic_load(&world->now_ns), wake_at = pawl__driver_prepare(&world->driver, true);
     uint64_t distance_ns = draw_span(r);
     pawl__fence_heavy(&world->fences);
     bool unchanged = pawl__driver_unchanged(&world->driver, wake_at);

@@ -40,6 +40,12 @@ static void tear_down(unsigned parker_count)
         pawl__parker_unref(parkers[i]);
 }
 
+static bool alone(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static bool no_work(void *context)
 {
     (void)context;
@@ -61,7 +67,7 @@ static void leave_driver(void)
 
 static unsigned park(unsigned i)
 {
-    static const struct park_host host = {no_work, nothing, NULL};
+    static const struct park_host host = {no_work, nothing, alone, NULL};
     fetch_add_seq_cst_u32(&sleepers, 1);
     unsigned result = pawl__park(parkers[i], &host);
     fetch_add_seq_cst_u32(&sleepers, UINT32_MAX);

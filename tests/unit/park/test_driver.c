@@ -112,20 +112,20 @@ Test(driver, is_held_by_one_of_several_threads)
 Test(driver, sleeps_toward_the_earliest_of_all_shards)
 {
     struct timer_entry entries[SHARDS];
-    cr_assert_eq(pawl__driver_prepare(&driver), PAWL_NEVER);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), PAWL_NEVER);
     pawl__driver_awake(&driver);
     arm(0, &entries[0], 3000000);
-    cr_assert_eq(pawl__driver_prepare(&driver), 3000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 3000000);
     pawl__driver_awake(&driver);
     arm(2, &entries[2], 2000000);
     arm(1, &entries[1], 4000000);
-    cr_assert_eq(pawl__driver_prepare(&driver), 2000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 2000000);
     pawl__driver_awake(&driver);
     cr_assert_eq(pawl__shard_cancel(&shards[2], &entries[2]), SHARD_DONE);
-    cr_assert_eq(pawl__driver_prepare(&driver), 3000000, "not toward what was cancelled");
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 3000000, "not toward what was cancelled");
     pawl__driver_awake(&driver);
     cr_assert_eq(entry_extend(&entries[0], 9000), ENTRY_EXTENDED);
-    cr_assert_eq(pawl__driver_prepare(&driver), 4000000, "not toward what was pushed later");
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 4000000, "not toward what was pushed later");
     pawl__driver_awake(&driver);
 }
 
@@ -133,7 +133,7 @@ Test(driver, sleeps_not_at_all_past_what_is_due)
 {
     struct timer_entry entry;
     arm(1, &entry, 0);
-    uint64_t wake_at = pawl__driver_prepare(&driver);
+    uint64_t wake_at = pawl__driver_prepare(&driver, true);
     cr_assert_leq(wake_at, now_ns);
     cr_assert_neq(wake_at, 0, "0 says awake");
     cr_assert(pawl__driver_due(&driver, now_ns));
@@ -144,7 +144,7 @@ Test(driver, sees_what_was_armed_after_it_prepared)
 {
     struct timer_entry later, earlier;
     arm(0, &later, 3000000);
-    uint64_t wake_at = pawl__driver_prepare(&driver);
+    uint64_t wake_at = pawl__driver_prepare(&driver, true);
     cr_assert(pawl__driver_unchanged(&driver, wake_at));
     arm(1, &earlier, 2999000);
     cr_assert_not(pawl__driver_unchanged(&driver, wake_at));
@@ -168,7 +168,7 @@ Test(driver, that_sleeps_is_woken_by_an_earlier_deadline_once)
     struct timer_entry entries[4];
     arm(0, &entries[0], 5000000);
     cr_assert_not(was_woken(), "it was awake");
-    cr_assert_eq(pawl__driver_prepare(&driver), 5000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 5000000);
     arm(1, &entries[1], 6000000);
     cr_assert_not(was_woken(), "a later deadline");
     arm(1, &entries[2], 4000000);
@@ -176,14 +176,14 @@ Test(driver, that_sleeps_is_woken_by_an_earlier_deadline_once)
     arm(2, &entries[3], 3000000);
     cr_assert_not(was_woken(), "it is on its way");
     pawl__driver_awake(&driver);
-    cr_assert_eq(pawl__driver_prepare(&driver), 3000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 3000000);
     pawl__driver_awake(&driver);
 }
 
 Test(driver, that_sleeps_for_ever_is_woken_by_the_first_deadline)
 {
     struct timer_entry entry;
-    cr_assert_eq(pawl__driver_prepare(&driver), PAWL_NEVER);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), PAWL_NEVER);
     arm(0, &entry, UINT64_MAX / 2);
     cr_assert(was_woken());
     pawl__driver_awake(&driver);
@@ -193,7 +193,7 @@ Test(driver, that_sleeps_is_not_woken_by_a_deadline_that_equals_its_own)
 {
     struct timer_entry first, second, never;
     arm(0, &first, 5000000);
-    cr_assert_eq(pawl__driver_prepare(&driver), 5000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 5000000);
     arm(1, &second, 5000000);
     cr_assert_not(was_woken());
     arm(2, &never, PAWL_NEVER);
@@ -207,9 +207,31 @@ Test(driver, that_is_awake_is_not_written_to)
     for (uint64_t i = 0; i < 100; i++)
         arm((unsigned)(i % SHARDS), &entries[i], 5000000 - i * 1000);
     cr_assert_not(was_woken());
-    cr_assert_eq(pawl__driver_prepare(&driver), 5000000 - 99 * 1000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 5000000 - 99 * 1000);
     pawl__driver_awake(&driver);
     cr_assert_eq(load_acquire_u64(&driver.wake_at), 0);
+}
+
+Test(driver, looks_again_soon_beside_others)
+{
+    struct timer_entry near, far;
+    test_clock.now_ns = NULL;
+    uint64_t began_ns = monotonic_now_ns(), near_ns = began_ns + DRIVER_BESIDE_NS / 2;
+    cr_assert_eq(pawl__driver_prepare(&driver, true), PAWL_NEVER);
+    uint64_t look_ns = pawl__driver_prepare(&driver, false);
+    cr_assert(look_ns >= began_ns + DRIVER_BESIDE_NS && look_ns <= monotonic_now_ns() + DRIVER_BESIDE_NS);
+    arm(0, &far, look_ns + 1000000000);
+    cr_assert_not(was_woken(), "it is not told of a timer that is further ahead");
+    arm(1, &near, near_ns);
+    cr_assert(was_woken());
+    cr_assert_leq(pawl__driver_prepare(&driver, false), near_ns + TICK_NS);
+    pawl__driver_awake(&driver);
+}
+
+Test(driver, does_not_look_again_on_a_clock_of_unknown_speed)
+{
+    cr_assert_eq(pawl__driver_prepare(&driver, false), PAWL_NEVER);
+    pawl__driver_awake(&driver);
 }
 
 /* ---- turning ---- */
@@ -261,7 +283,7 @@ Test(driver, turns_all_shards_in_which_something_is_due)
     cr_assert_geq(pawl__driver_turned_at(&driver), before_ns, "in real time, whatever the clock");
     pawl__driver_turn(&driver, 2002000, false);
     cr_assert_eq(fired, 3);
-    cr_assert_eq(pawl__driver_prepare(&driver), 9000000);
+    cr_assert_eq(pawl__driver_prepare(&driver, true), 9000000);
     pawl__driver_awake(&driver);
 }
 

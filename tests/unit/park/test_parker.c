@@ -77,9 +77,15 @@ static void note_seat_left(void *context)
     atomic_fetch_add(&((struct sleeper *)context)->seats_left, 1);
 }
 
+static bool is_alone(void *context)
+{
+    (void)context;
+    return true;
+}
+
 static unsigned park_now(struct sleeper *sleeper)
 {
-    const struct park_host host = {.last_look = look, .seat_left = note_seat_left, .context = sleeper};
+    const struct park_host host = {.last_look = look, .seat_left = note_seat_left, .alone = is_alone, .context = sleeper};
     return pawl__park(sleeper->parker, &host);
 }
 
@@ -247,7 +253,7 @@ PARK_TEST(a_driver_does_not_wake_for_a_cancelled_deadline)
     arm(f, 1, &far, far_ns);
     pawl__shard_cancel(&f->shards[0], &near);
     cr_assert(pawl__driver_try_lock(f->driver));
-    cr_assert_geq(pawl__driver_prepare(f->driver), far_ns);
+    cr_assert_geq(pawl__driver_prepare(f->driver, true), far_ns);
     pawl__driver_awake(f->driver);
     pawl__driver_unlock(f->driver);
     pawl__shard_cancel(&f->shards[1], &far);
@@ -258,7 +264,7 @@ PARK_TEST(the_driver_sees_a_deadline_that_was_published_after_its_own)
     struct timer_entry near;
     entry_init_waker(&near, (struct waker){0});
     cr_assert(pawl__driver_try_lock(f->driver));
-    uint64_t wake_at = pawl__driver_prepare(f->driver);
+    uint64_t wake_at = pawl__driver_prepare(f->driver, true);
     cr_assert_eq(wake_at, PAWL_NEVER);
     cr_assert(pawl__driver_unchanged(f->driver, wake_at));
     pawl__shard_arm(&f->shards[1], &near, 77, false); /* and the armer gets no further than step 1 */
