@@ -222,11 +222,14 @@ unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns, bool calm)
     return overdue;
 }
 
-bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns)
+bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns, bool by_worker)
 {
     noise_point("shard.next_deadline.published");
-    fence_light(driver->fences);                              /* edge driver.wake_at, armer's step 2 */
-    uint64_t wake_at = load_relaxed_u64(&driver->wake_at);    /* step 3; relaxed: ordered by the fence */
+    if (by_worker)
+        fence_light(driver->fences); /* edge driver.wake_at, armer's step 2 */
+    else
+        fence_full(); /* the same: edge idle.alone */
+    uint64_t wake_at = load_relaxed_u64(&driver->wake_at); /* step 3; relaxed: ordered by the fence */
     while (wake_at > deadline_ns)
         /* Whoever takes wake_at back to awake writes the descriptor, once for all who armed. If the driver went through
          * a whole sleep in between and wakes for nothing, no harm is done. */

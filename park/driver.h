@@ -6,7 +6,7 @@
  * Edge driver.wake_at, the driver's half of edge shard.next_deadline (time/shard.h):
  *     who arms                                      who sleeps (pawl__park)
  *     1. store next_deadline (earlier)              1. store wake_at                     pawl__driver_prepare
- *     2. fence_light                                2. fence_heavy                       pawl__park
+ *     2. fence_light; who is no worker: fence_full  2. fence_heavy, or edge idle.alone   pawl__park
  *     3. load wake_at; wake if it is later          3. load every next_deadline, again   pawl__driver_unchanged
  * Either the armer sees that the driver sleeps too long, or the driver sees the deadline. wake_at is 0 while the
  * driver is awake: then nothing is written, for it will look before it sleeps.
@@ -116,7 +116,8 @@ static inline uint64_t pawl__driver_turned_at(const struct driver *driver)
 /* Is anything due, or the clock to move? */
 bool pawl__driver_due(const struct driver *driver, uint64_t now_ns);
 
-/* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. true: it has. */
-bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns);
+/* Steps 2 and 3 of whoever published a deadline: wakes the driver if it sleeps past it. true: it has. by_worker: the
+ * caller is one, and awake. */
+bool pawl__driver_deadline_moved(struct driver *driver, uint64_t deadline_ns, bool by_worker);
 
 #endif

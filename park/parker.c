@@ -76,6 +76,14 @@ static bool sleep_in_reactor(struct parker *parker, uint64_t wake_at)
     return notified;
 }
 
+/* Step 2 of edges driver.wake_at and idle.announce. The others are looked at after the full fence: edge idle.alone. */
+static void fence_before_sleep(const struct driver *driver, const struct park_host *host)
+{
+    fence_full();
+    if (!host->alone(host->context))
+        pawl__fence_heavy(driver->fences);
+}
+
 /* Holds the driver until something is due or a token comes. `looked`: the last look has been taken. */
 static unsigned park_driver(struct parker *parker, const struct park_host *host, bool looked)
 {
@@ -88,7 +96,7 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host,
             pawl__driver_awake(driver);
             break;
         }
-        pawl__fence_heavy(driver->fences); /* edges driver.wake_at and idle.announce, step 2 */
+        fence_before_sleep(driver, host);
         if (!looked && host->last_look(host->context))
             result = PARK_WORK;
         else if (pawl__driver_unchanged(driver, wake_at) && sleep_in_reactor(parker, wake_at))
@@ -125,7 +133,7 @@ unsigned pawl__park(struct parker *parker, const struct park_host *host)
     if (pawl__driver_try_lock(driver)) /* edge park.seat, step 2 */
         return park_driver(parker, host, false);
     noise_point("park.seat.driver_taken");
-    pawl__fence_heavy(driver->fences); /* edge idle.announce, step 2 */
+    fence_before_sleep(driver, host);
     if (host->last_look(host->context))
         return PARK_WORK;
     if (!pawl__understudy_try_take(&driver->understudy)) { /* edge park.seat, step 2 */

@@ -58,7 +58,7 @@ void pawl__parker_unref(struct parker *parker);
 struct park_host {
     bool (*last_look)(void *context);  /* is there work after all? Called after the announcement's heavy fence */
     void (*seat_left)(void *context);  /* the understudy's seat is empty: edge park.seat, step 2 */
-    bool (*alone)(void *context);      /* do all others sleep? A hint */
+    bool (*alone)(void *context);      /* do all others sleep? Edge idle.alone (sched/idle.h) */
     void *context;
 };
 

@@ -8,7 +8,7 @@
  * Edge idle.announce:
  *     who makes a task ready                       who goes to sleep
  *     1. queue it                                  1. set its bit; then, in the word, sleeping + 1, searching - 1
- *     2. fence_light                               2. fence_heavy (in pawl__park)
+ *     2. fence_light; who is no worker: fence_full 2. fence_heavy, or edge idle.alone (in pawl__park)
  *     3. load the word: nobody searches and        3. if step 1 left nobody searching: look at every queue; always:
  *        somebody sleeps? claim a bit, wake it        at its own inbox
  * Left sees neither searcher nor sleeper: then whoever announces itself later has step 3 right still to come, or leaves
@@ -17,6 +17,15 @@
  * Left sees a searcher: that one, or the last one after it, ends its search later than our load. If it goes to sleep,
  *     step 3 right finds our task; if it has found work while somebody sleeps, it looks at every queue, after a heavy
  *     fence, and wakes another (stop_searching, sched/worker.c).
+ *
+ * Edge idle.alone, which spares the heavy fence when nobody else is awake:
+ *     who wakes up                                 who goes to sleep
+ *     1. is no longer counted as asleep            1. what step 2 above is to come after
+ *     2. fence_full                                2. fence_full
+ *     3. what a light fence is to come after       3. load the word: are all others asleep?
+ * Right sees it awake: then a heavy fence follows. Right sees it asleep: then what right did before, and other sides'
+ *     step 3 looks at, is seen by all that it does, as if its light fences were full ones. Threads that are no workers
+ *     are counted nowhere, so theirs are full ones.
  *
  * At most half of the workers search. The last searcher that finds work wakes another, so wake-ups spread as a chain
  * and a spawner pays for at most one.
@@ -45,7 +54,7 @@ static inline uint32_t idle_sleeping(const struct idle *idle)
     return (uint32_t)(load_seq_cst_u64(&idle->word) >> 32);
 }
 
-/* Should whoever made a task ready wake a worker? After fence_light: step 3. */
+/* Should whoever made a task ready wake a worker? After the fence: step 3. */
 static inline bool idle_wants_wake(const struct idle *idle)
 {
     uint64_t word = load_acquire_u64(&idle->word); /* after the fence; acquire: the sleepers' bits are there to be seen */

@@ -3,7 +3,7 @@
  * `count` decides emptiness, not the queue's insides, since P1 hangs on it:
  *     who pushes                        who goes to sleep (sched/idle.h)
  *     1. enqueue; count += n            1. announce
- *     2. fence_light                    2. fence_heavy
+ *     2. fence                          2. fence
  *     3. look for sleepers              3. load count
  * A popper may be quicker than the pusher's count, so it may be negative for a moment; negative is empty.
  *

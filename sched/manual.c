@@ -112,7 +112,7 @@ uint64_t pawl__manual_move(struct pawl_runtime *rt)
 /* Wakes the holder, to look again: steps 2 and 3. */
 static void tell_holder(struct pawl_runtime *rt)
 {
-    pawl__driver_deadline_moved(&rt->driver, 0);
+    pawl__driver_deadline_moved(&rt->driver, 0, false);
 }
 
 void pawl__manual_rest(struct pawl_runtime *rt)

@@ -129,7 +129,7 @@ void pawl__runtime_close_shards(struct pawl_runtime *rt)
         return;
     for (unsigned i = 0; i < rt->shard_count; i++)
         if (pawl__shard_close(&rt->shards[i])) /* relaxed: an earlier one has been told of by who armed it */
-            pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&rt->shards[i].next_deadline));
+            pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&rt->shards[i].next_deadline), true);
     pawl__manual_close(rt);
     pawl__runtime_quiet(rt);
 }

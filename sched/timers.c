@@ -48,8 +48,9 @@ static struct shard *shard_by_id(struct pawl_runtime *rt, uint64_t id)
 
 static void tell_driver(struct pawl_runtime *rt, const struct shard *shard)
 {
+    const struct worker *worker = current_worker_of(rt);
     /* relaxed: ours is in it, or an earlier one */
-    if (pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&shard->next_deadline)))
+    if (pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&shard->next_deadline), worker != NULL))
         runtime_count(rt, current_worker_of(rt), driver_wakes, 1);
 }
 

@@ -54,27 +54,33 @@ static __attribute__((noinline)) void wake_somebody(struct pawl_runtime *rt)
         wake_one(rt, ANYWHERE, NULL);
 }
 
-static inline void notify(struct pawl_runtime *rt)
+/* Left step 2 of edge idle.announce, by an awake worker or, NULL, by another thread. */
+static inline void fence_announce(const struct pawl_runtime *rt, const struct worker *worker)
+{
+    (void)rt;
+    if (PAWL_LIKELY(worker != NULL))
+        fence_light(&rt->fences);
+    else
+        fence_full(); /* edge idle.alone: it is counted nowhere */
+}
+
+static inline void notify(struct pawl_runtime *rt, const struct worker *worker)
 {
     noise_point("idle.announce.queued");
-    fence_light(&rt->fences); /* edge idle.announce, left step 2 */
+    fence_announce(rt, worker);
     if (PAWL_UNLIKELY(idle_wants_wake(&rt->idle)))
         wake_somebody(rt);
 }
 
-void pawl__notify(struct pawl_runtime *rt)
-{
-    notify(rt);
-}
 
 /* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
-static void push_inbox(struct worker *worker, struct pawl_task *task)
+static void push_inbox(struct worker *worker, struct pawl_task *task, const struct worker *caller)
 {
     struct pawl_runtime *rt = worker->runtime;
     pawl__fifo_push(&worker->inbox, &task->link);
     noise_point("inbox.count.pushed");
     fetch_add_acq_rel_u64(&worker->inbox_count, 1);
-    fence_light(&rt->fences);
+    fence_announce(rt, caller);
     if (idle_is_asleep(&rt->idle, worker->index) && idle_claim(&rt->idle, worker->index, true))
         pawl__unpark(worker->parker);
 }
@@ -85,7 +91,7 @@ static void share(struct worker *worker)
 {
     uint64_t waiting = queue_length(&worker->queue) + queue_slot_length(&worker->queue);
     if (waiting > (worker->handed != NULL ? 0 : 1))
-        pawl__notify(worker->runtime);
+        notify(worker->runtime, worker);
 }
 
 /* Edge park.seat: an empty seat is to be taken by somebody who sleeps on a condvar. Whoever was woken for that may have
@@ -152,13 +158,13 @@ void pawl__worker_end_round(struct worker *worker)
 void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task)
 {
     if (PAWL_UNLIKELY(task->worker >= 0)) {
-        push_inbox(&rt->workers[task->worker], task);
+        push_inbox(&rt->workers[task->worker], task, worker);
     } else if (worker == NULL) {
         pawl__inject_push(&rt->inject, task);
-        pawl__notify(rt);
+        notify(rt, NULL);
     } else if (PAWL_LIKELY(worker->current.task != NULL)) {
         put_slot(worker, task);
-        notify(rt);
+        notify(rt, worker);
     } else if (worker->current.in_callback && worker->woken.count < WORKER_WOKEN_MAX) {
         add_woken(worker, task);
     } else {
@@ -202,7 +208,7 @@ static void turn_own_shard(struct worker *worker, uint64_t now_ns)
     bool published = pawl__shard_turn(worker->shard, clock_tick_at(&rt->clock, now_ns));
     pawl__worker_end_round(worker);
     /* relaxed: an earlier one has been told of by who armed it */
-    if (published && pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline)))
+    if (published && pawl__driver_deadline_moved(&rt->driver, load_relaxed_u64(&worker->shard->next_deadline), true))
         counter_add(&worker->counters.driver_wakes, 1);
     share(worker);
 }
@@ -356,7 +362,7 @@ static __attribute__((noinline)) struct pawl_task *take_due(struct worker *worke
     struct pawl_task *task = worker_unchain(worker, held);
     noise_point("queue.slot.in_hand");
     if (held_is_chain(held))
-        pawl__notify(worker->runtime);
+        notify(worker->runtime, worker);
     return task;
 }
 
@@ -516,7 +522,7 @@ struct pawl_task *pawl__worker_take_injected(struct worker *worker)
     for (unsigned i = 1; i < count; i++)
         push_ring(worker, tasks[i]);
     if (count > 1) /* in our hands they were nowhere to be found: whoever looked meanwhile may have gone to sleep */
-        pawl__notify(rt);
+        notify(rt, worker);
     counter_add(&worker->counters.injected, count);
     return tasks[0];
 }
@@ -583,7 +589,7 @@ static void stop_searching(struct worker *worker)
         return;
     pawl__fence_heavy(&rt->fences);
     if (pawl__work_anywhere(rt))
-        pawl__notify(rt);
+        notify(rt, worker);
 }
 
 /* ---- parking ---- */
@@ -627,6 +633,17 @@ static bool all_others_sleep(void *context)
     return idle_sleeping(&rt->idle) >= rt->worker_count;
 }
 
+/* result: of pawl__park. */
+static void count_as_awake(struct worker *worker, unsigned result)
+{
+    worker->searching = (result & (PARK_NOTIFIED | PARK_WORK)) != 0;
+    if ((result & PARK_NOTIFIED) == 0 && !idle_claim(&worker->runtime->idle, worker->index, worker->searching)) {
+        pawl__park_for_token(worker->parker);
+        worker->searching = true;
+    }
+    fence_full(); /* edge idle.alone, step 2 of who wakes up */
+}
+
 static void park(struct worker *worker)
 {
     struct pawl_runtime *rt = worker->runtime;
@@ -641,11 +658,7 @@ static void park(struct worker *worker)
     pawl__runtime_quiet(rt);
     unsigned result = pawl__park(worker->parker, &host);
     noise_point("idle.claim.awake");
-    worker->searching = (result & (PARK_NOTIFIED | PARK_WORK)) != 0;
-    if ((result & PARK_NOTIFIED) == 0 && !idle_claim(&rt->idle, worker->index, worker->searching)) {
-        pawl__park_for_token(worker->parker);
-        worker->searching = true;
-    }
+    count_as_awake(worker, result);
     counter_add(&worker->counters.parks, 1);
     /* relaxed: only we write it */
     store_relaxed_u64(&worker->counters.rescues, worker->parker->rescues);

@@ -84,9 +84,6 @@ bool pawl__worker_share_spent(struct worker *worker);
 /* Makes a task that became ready available. worker: the calling one of the same runtime, or NULL. */
 void pawl__schedule(struct pawl_runtime *rt, struct worker *worker, struct pawl_task *task);
 
-/* Wakes a worker if nobody searches and somebody sleeps: after a task was queued (edge idle.announce, left side). */
-void pawl__notify(struct pawl_runtime *rt);
-
 /* From a task: leaves for the next one or the worker's loop. Returns when resumed, maybe on another worker. */
 void pawl__task_suspend(struct pawl_task *task);
 void pawl__task_yield(struct pawl_task *task);

@@ -123,7 +123,7 @@ static void arm(struct world *world, struct shard *shard, struct shot *shot, uin
     enum shard_answer answer =
         pawl__shard_arm(shard, &shot->entry, clock_tick_of_deadline(&world->clock, deadline_ns), false);
     if (answer == SHARD_DONE_EARLIER) /* relaxed: ours, or an earlier one */
-        pawl__driver_deadline_moved(&world->driver, load_relaxed_u64(&shard->next_deadline));
+        pawl__driver_deadline_moved(&world->driver, load_relaxed_u64(&shard->next_deadline), false);
     else
         CHECK(answer == SHARD_DONE, "arming was answered by %d", (int)answer);
 }
@@ -139,7 +139,7 @@ static bool reset(struct world *world, struct shard *shard, struct shot *shot, u
         return false;
     enum shard_answer answer = pawl__shard_reset(shard, &shot->entry, tick);
     if (answer == SHARD_DONE_EARLIER) /* relaxed: as in arm */
-        pawl__driver_deadline_moved(&world->driver, load_relaxed_u64(&shard->next_deadline));
+        pawl__driver_deadline_moved(&world->driver, load_relaxed_u64(&shard->next_deadline), false);
     return answer == SHARD_DONE || answer == SHARD_DONE_EARLIER;
 }
 

@@ -37,7 +37,7 @@ enum { LATE_NS = 10000, LATER_NS = 20000 };
 
 static void tell_driver(const struct shard *shard)
 {
-    pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shard->next_deadline));
+    pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shard->next_deadline), true);
 }
 
 /* As sched/timers.c does. */
@@ -86,10 +86,11 @@ static void set_up(void)
 
 /* ---- the threads ---- */
 
+/* Those who arm are workers, and awake. */
 static bool alone(void *context)
 {
     (void)context;
-    return true;
+    return false;
 }
 
 static bool no_work(void *context)

@@ -217,6 +217,30 @@ static void stuck_holder_at_rest(void)
     expect_taken(1);
 }
 
+/* Edge idle.alone. A worker that is woken up arms a timer, then never comes back; the other one goes to sleep. */
+static void arm_when_woken(void *arg)
+{
+    struct worker *worker = arg;
+    pawl__current_set(&worker->current);
+    pawl__park_for_token(worker->parker);
+    count_as_awake(worker, PARK_NOTIFIED);
+    MODEL_ASSERT(pawl__shard_arm(worker->shard, &timer, 0, false) == SHARD_DONE_EARLIER);
+    pawl__driver_deadline_moved(&rt.driver, load_relaxed_u64(&worker->shard->next_deadline), true);
+}
+
+static void sleep_beside_woken(void)
+{
+    set_up(2);
+    entry_init_callback(&timer, make_ready, ready(0));
+    idle_announce(&rt.idle, 1, false);
+    unsigned v = model_spawn(arm_when_woken, &workers[1]), w = model_spawn(worker_takes_one, &workers[0]);
+    MODEL_ASSERT(idle_claim(&rt.idle, 1, false));
+    pawl__unpark(workers[1].parker);
+    model_join(v);
+    model_join(w);
+    expect_taken(1);
+}
+
 /* A task bound to a worker reaches it, whatever it is about to do. */
 static void inbox(void)
 {
@@ -267,8 +291,12 @@ int main(int argc, char **argv)
          .about = "the driver's holder never comes back; the other worker sleeps",
          .run = stuck_holder_at_rest,
          .pauses = 3},
+        {.name = "sleep_beside_woken",
+         .about = "a worker goes to sleep as the only other one wakes up, and arms a timer",
+         .run = sleep_beside_woken,
+         .pauses = 3},
     };
     static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3], &all[4],
-                                                             &all[5], &all[6], &all[7], &all[8], NULL};
+                                                             &all[5], &all[6], &all[7], &all[8], &all[9], NULL};
     return model_main(argc, argv, scenarios);
 }

@@ -40,6 +40,7 @@ static void tear_down(unsigned parker_count)
         pawl__parker_unref(parkers[i]);
 }
 
+/* Those who arm are no workers. */
 static bool alone(void *context)
 {
     (void)context;
@@ -250,7 +251,7 @@ static void handover_again(void)
         leave_driver();
     } else {
         MODEL_ASSERT(pawl__shard_arm(&shards[0], &timers[0], 0, false) == SHARD_DONE_EARLIER);
-        pawl__driver_deadline_moved(&driver, 0);
+        pawl__driver_deadline_moved(&driver, 0, false);
     }
     model_join(t);
     MODEL_ASSERT(fired == 1);
@@ -268,7 +269,7 @@ static void arm_earlier(struct shard *shard, struct timer_entry *timer, uint64_t
 {
     entry_init_callback(timer, callback, NULL);
     if (pawl__shard_arm(shard, timer, clock_tick_of_deadline(&source, deadline_ns), false) == SHARD_DONE_EARLIER)
-        pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shard->next_deadline));
+        pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shard->next_deadline), false);
 }
 
 static void drives(void *arg)
@@ -328,7 +329,7 @@ static void turn_while_driver_sleeps(void)
     pawl__shard_arm(&shards[0], &timers[1], clock_tick_at(&source, now_ns) + 3, false);
     unsigned t = model_spawn(drives_until_two, NULL);
     if (pawl__shard_turn(&shards[0], clock_tick_at(&source, now_ns)))
-        pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shards[0].next_deadline));
+        pawl__driver_deadline_moved(&driver, load_relaxed_u64(&shards[0].next_deadline), false);
     model_join(t);
     MODEL_ASSERT(fired == 1);
     tear_down(1);

@@ -54,7 +54,7 @@ static void arm(unsigned shard, struct timer_entry *entry, uint64_t deadline_ns)
         pawl__shard_arm(&shards[shard], entry, clock_tick_of_deadline(&test_clock, deadline_ns), false);
     cr_assert(answer == SHARD_DONE || answer == SHARD_DONE_EARLIER);
     if (answer == SHARD_DONE_EARLIER)
-        pawl__driver_deadline_moved(&driver, deadline_ns);
+        pawl__driver_deadline_moved(&driver, deadline_ns, false);
 }
 
 /* Was the descriptor written since it was last asked? */

@@ -130,7 +130,7 @@ static void arm(struct fixture *f, unsigned shard, struct timer_entry *entry, ui
 {
     uint64_t tick = clock_tick_of_deadline(&f->clock, deadline_ns);
     if (pawl__shard_arm(&f->shards[shard], entry, tick, false) == SHARD_DONE_EARLIER)
-        pawl__driver_deadline_moved(f->driver, load_relaxed_u64(&f->shards[shard].next_deadline));
+        pawl__driver_deadline_moved(f->driver, load_relaxed_u64(&f->shards[shard].next_deadline), false);
 }
 
 /* ---- the token ---- */
@@ -237,7 +237,7 @@ PARK_TEST(an_earlier_deadline_wakes_the_driver_that_sleeps_past_it)
 PARK_TEST(nobody_writes_to_a_driver_that_is_awake)
 {
     cr_assert_eq(load_relaxed_u64(&f->driver->wake_at), 0);
-    pawl__driver_deadline_moved(f->driver, 1);
+    pawl__driver_deadline_moved(f->driver, 1, false);
     uint64_t before = monotonic_now_ns();
     pawl__reactor_wait(&f->driver->reactor, 2000000);
     cr_assert_geq(monotonic_now_ns() - before, 2000000, "the wake descriptor was written");
