@@ -22,6 +22,16 @@ static struct pawl_task *steal_from(struct worker *worker, struct worker *victim
     return task;
 }
 
+/* That of an owner that does not get round to it, or what timers have put there. */
+static struct pawl_task *take_slot(struct worker *worker, struct worker *victim)
+{
+    noise_point("queue.slot.to_take");
+    struct pawl_task *task = worker_unchain(worker, queue_take_slot(&victim->queue));
+    if (task != NULL)
+        counter_add(&worker->counters.stolen, 1);
+    return task;
+}
+
 /* One pass over all others, from a random one on; remembers one that has a task in its slot. */
 static struct pawl_task *steal_once(struct worker *worker, const struct stalled *before, struct stalled *stalled)
 {
@@ -35,6 +45,8 @@ static struct pawl_task *steal_once(struct worker *worker, const struct stalled 
         struct pawl_task *task = steal_from(worker, victim);
         if (task != NULL)
             return task;
+        if (queue_has_slot(&victim->queue) && worker_slot_is_due(victim) && (task = take_slot(worker, victim)) != NULL)
+            return task;
         /* the same one as at the last look, if it still has one: only so a stall is noticed */
         if ((stalled->victim == NULL || victim == before->victim) && queue_has_slot(&victim->queue)) {
             stalled->victim = victim;
@@ -42,16 +54,6 @@ static struct pawl_task *steal_once(struct worker *worker, const struct stalled 
         }
     }
     return pawl__worker_take_injected(worker);
-}
-
-/* The last resort: the slot of an owner that does not get round to it. */
-static struct pawl_task *take_stalled(struct worker *worker, struct worker *victim)
-{
-    noise_point("queue.slot.stalled");
-    struct pawl_task *task = worker_unchain(worker, queue_take_slot(&victim->queue));
-    if (task != NULL)
-        counter_add(&worker->counters.stolen, 1);
-    return task;
 }
 
 /* Was it the same task of the same owner at the last look too? */
@@ -78,7 +80,7 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
         struct pawl_task *task = steal_once(worker, &before, &stalled);
         stalls = same_stall(&stalled, &before) ? stalls + 1 : 0;
         if (task == NULL && stalls == STALLED_LOOKS)
-            task = take_stalled(worker, stalled.victim);
+            task = take_slot(worker, stalled.victim); /* the last resort */
         if (task != NULL)
             return task;
         if (looks > 1 && (stalled.victim == NULL || load_acquire_u64(&worker->inbox_count) > 0))

@@ -120,7 +120,7 @@ static __attribute__((noinline)) void put_before_due(struct worker *worker, stru
 
 static inline void put_slot(struct worker *worker, struct pawl_task *task)
 {
-    if (PAWL_UNLIKELY(worker->slot_is_due)) {
+    if (PAWL_UNLIKELY(worker_slot_is_due(worker))) {
         put_before_due(worker, task);
         return;
     }
@@ -151,7 +151,7 @@ void pawl__worker_end_round(struct worker *worker)
         return;
     worker->slot_has_front = worker->slot_has_front && queue_has_slot(&worker->queue); /* a thief may have had it */
     pawl__queue_append_to_slot(&worker->queue, worker->woken.first);
-    worker->slot_is_due = true;
+    store_relaxed_u32(&worker->slot_is_due, 1); /* relaxed: a hint for others */
     worker->woken.count = 0;
 }
 
@@ -369,7 +369,7 @@ static __attribute__((noinline)) struct pawl_task *take_due(struct worker *worke
 static inline struct pawl_task *take_own_slot(struct worker *worker)
 {
     void *held = queue_take_slot(&worker->queue);
-    return PAWL_LIKELY(!worker->slot_is_due) ? held : take_due(worker, held);
+    return PAWL_LIKELY(!worker_slot_is_due(worker)) ? held : take_due(worker, held);
 }
 
 static __attribute__((noinline)) struct pawl_task *next_from_ring(struct worker *worker)

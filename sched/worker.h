@@ -31,7 +31,7 @@ enum {
     WORKER_SLICE_NS = 20000,       /* what a task may go on for, from the first of these looks on, until one yields */
     WORKER_WOKEN_MAX = 16,         /* tasks that a round of timers puts before the others */
     WORKER_BRIEF_NS = 50000,       /* from one sleep to the next is brief: the time it takes to wake another worker */
-    WORKER_BRIEF_SPELLS = 64,      /* so many in a row, and turns of the driver are calm */
+    WORKER_BRIEF_SPELLS = 16,      /* so many in a row, and turns of the driver are calm */
     WORKER_CLOCK_INTERVAL_MAX = WORKER_INJECT_INTERVAL /* tasks between looks at the clock: on one way home */
 };
 
@@ -60,7 +60,7 @@ struct worker {
     unsigned brief_spells;      /* W between sleeps, in a row */
     bool searching;             /* W counted as a searcher */
     struct pawl_task *handed;   /* W to be run next, or NULL */
-    bool slot_is_due;           /* W there may be a chain in the slot: timers filled it last */
+    PAWL_ATOMIC(uint32_t) slot_is_due; /* S there may be a chain in the slot: timers filled it last */
     bool slot_has_front;        /* W before theirs it has a task that was made ready since */
     struct {                    /* W made ready by the round of timers that goes on; then they go to the slot */
         struct pawl_task *first, *last;
@@ -107,11 +107,17 @@ struct pawl_task *pawl__worker_next_own(struct worker *worker);
 /* Is there anything to take in any queue? */
 bool pawl__work_anywhere(struct pawl_runtime *rt);
 
+/* relaxed: ours, or a hint */
+static inline bool worker_slot_is_due(const struct worker *worker)
+{
+    return load_relaxed_u32(&worker->slot_is_due) != 0;
+}
+
 /* Of what was taken out of a slot: the first task. The rest goes into the worker's own slot, which is empty. */
 static inline struct pawl_task *worker_unchain(struct worker *worker, void *held)
 {
     worker->slot_has_front = false;
-    worker->slot_is_due = held_is_chain(held);
+    store_relaxed_u32(&worker->slot_is_due, held_is_chain(held)); /* relaxed: a hint for others */
     return queue_unchain(&worker->queue, held);
 }
 
