@@ -138,12 +138,6 @@ static void spin(uint64_t until_ns)
         cpu_relax();
 }
 
-bool pawl__driver_may_turn(const struct driver *driver, uint64_t wake_at)
-{
-    uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
-    return wake_at <= now_ns && next_turn(driver) <= now_ns;
-}
-
 void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
 {
     uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);

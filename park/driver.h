@@ -100,9 +100,6 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at);
 /* The holder is awake again. */
 void pawl__driver_awake(struct driver *driver);
 
-/* Is something due at wake_at that a turn is to fire now? Then there is nothing to sleep for. */
-bool pawl__driver_may_turn(const struct driver *driver, uint64_t wake_at);
-
 /* Fires what is due at now_ns in all shards; calm: of that only what is due first, unless it is overdue, or a lot fires
  * these days. Returns how many shards were overdue, by DRIVER_OVERDUE_NS or more. */
 unsigned pawl__driver_turn(struct driver *driver, uint64_t now_ns, bool calm);

@@ -92,10 +92,6 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host,
     while (result == 0) {
         uint64_t wake_at = pawl__driver_prepare(driver, host->alone(host->context));
         noise_point("driver.wake_at.published");
-        if (pawl__driver_may_turn(driver, wake_at)) { /* without having slept: it is as if nothing had been announced */
-            pawl__driver_awake(driver);
-            break;
-        }
         fence_before_sleep(driver, host);
         if (!looked && host->last_look(host->context))
             result = PARK_WORK;

@@ -65,7 +65,7 @@ static bool same_stall(const struct stalled *now, const struct stalled *before)
 /* Then all other queues are empty, for each is filled by its own worker only, and nobody is about to queue anything. */
 static bool nobody_else_is_awake(struct pawl_runtime *rt)
 {
-    return idle_sleeping(&rt->idle) + 1 >= rt->worker_count;
+    return idle_sleeping(&rt->idle) == rt->worker_count - 1;
 }
 
 struct pawl_task *pawl__worker_search(struct worker *worker)
@@ -96,4 +96,14 @@ struct pawl_task *pawl__worker_search(struct worker *worker)
                 return task;
         }
     }
+}
+
+bool pawl__work_anywhere(struct pawl_runtime *rt)
+{
+    if (inject_length(&rt->inject) > 0)
+        return true;
+    for (unsigned i = 0; i < rt->worker_count; i++)
+        if (queue_length(&rt->workers[i].queue) > 0 || queue_has_slot(&rt->workers[i].queue))
+            return true;
+    return false;
 }

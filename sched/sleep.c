@@ -37,6 +37,21 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
     return task == NULL ? 0 : pawl__cut_short(task, pawl__interruption(task));
 }
 
+/* A budget of cheap calls is a microsecond: to yield so often would cost more than it gains, and whoever yields may be
+ * stolen away from the one it works with. */
+bool pawl__worker_share_spent(struct worker *worker)
+{
+    if (runtime_usable(worker->runtime) != 0) /* in a forked child it stays spent, and nobody is there to yield to */
+        return false;
+    uint64_t now_ns = monotonic_now_ns();
+    if (worker->slice_began_ns == 0)
+        worker->slice_began_ns = now_ns;
+    else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
+        return true;
+    *worker->current.budget = WORKER_BUDGET;
+    return false;
+}
+
 int pawl__await_enter_slowly(struct current *current)
 {
     struct pawl_task *task = current->task;

@@ -284,21 +284,6 @@ static void begin(struct worker *worker, struct pawl_task *task)
     worker->handed = NULL;
 }
 
-/* A budget of cheap calls is a microsecond: to yield so often would cost more than it gains, and whoever yields may be
- * stolen away from the one it works with. */
-bool pawl__worker_share_spent(struct worker *worker)
-{
-    if (runtime_usable(worker->runtime) != 0) /* in a forked child it stays spent, and nobody is there to yield to */
-        return false;
-    uint64_t now_ns = monotonic_now_ns();
-    if (worker->slice_began_ns == 0)
-        worker->slice_began_ns = now_ns;
-    else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
-        return true;
-    *worker->current.budget = WORKER_BUDGET;
-    return false;
-}
-
 static void queue_again(struct worker *worker, struct pawl_task *task)
 {
     pawl__schedule(worker->runtime, worker, task);
@@ -565,16 +550,6 @@ static struct pawl_task *next_task(struct worker *worker)
     return task != NULL ? task : take_from_outside(worker);
 }
 
-bool pawl__work_anywhere(struct pawl_runtime *rt)
-{
-    if (inject_length(&rt->inject) > 0)
-        return true;
-    for (unsigned i = 0; i < rt->worker_count; i++)
-        if (queue_length(&rt->workers[i].queue) > 0 || queue_has_slot(&rt->workers[i].queue))
-            return true;
-    return false;
-}
-
 /* A searcher has found work. The last one passes the search on if there is more, since whoever queued something
  * meanwhile relied on it: edge idle.announce, with the end of the search for the announcement. */
 static void stop_searching(struct worker *worker)
@@ -630,7 +605,7 @@ static bool all_others_sleep(void *context)
 {
     const struct parking *parking = context;
     struct pawl_runtime *rt = parking->worker->runtime;
-    return idle_sleeping(&rt->idle) >= rt->worker_count;
+    return idle_sleeping(&rt->idle) == rt->worker_count; /* not >: it may be -1 for a moment */
 }
 
 /* result: of pawl__park. */

@@ -336,18 +336,6 @@ Test(driver, fires_all_in_a_calm_turn_when_timers_come_thick)
     cr_assert_eq(fired, SHARDS);
 }
 
-Test(driver, does_not_sleep_when_something_is_due)
-{
-    test_clock.now_ns = NULL;
-    now_ns = monotonic_now_ns();
-    cr_assert_not(pawl__driver_may_turn(&driver, PAWL_NEVER));
-    cr_assert_not(pawl__driver_may_turn(&driver, now_ns + 1000000000));
-    cr_assert(pawl__driver_may_turn(&driver, now_ns));
-    spacing_after(200);
-    driver.turned_at = monotonic_now_ns() + 1000000000;
-    cr_assert_not(pawl__driver_may_turn(&driver, now_ns), "the next turn is not to be yet");
-}
-
 /* By spinning, too. */
 Test(driver, never_wakes_early)
 {
