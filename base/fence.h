@@ -8,7 +8,7 @@
  * At least one side sees the other's store. The frequent side (whoever queues a task or arms a timer) pays a compiler
  * barrier; the rare side (whoever goes to sleep) asks the kernel to run a full barrier on every thread of the process
  * (membarrier). Where the kernel cannot, both are full fences. A light fence pairs with heavy ones only, never with
- * another light one.
+ * another light one; edge idle.alone (sched/idle.h) tells when a full one will do for the heavy one.
  *
  * Blocks: fence_heavy is a system call of under a microsecond. Source: Linux membarrier(2), PRIVATE_EXPEDITED. */
 #ifndef PAWL_BASE_FENCE_H

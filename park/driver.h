@@ -20,8 +20,8 @@
  * the others sooner and cheaper than another that would have to be woken for them. If one is not, the others are timers
  * that are due while it computes, like all that become due later: see understudy.h.
  *
- * Beside a worker that is awake the holder sleeps for DRIVER_BESIDE_NS at most, so that of timers further ahead than
- * that, which are most and never fire, it need not be told.
+ * Once it has been told, the holder sleeps for DRIVER_BESIDE_NS at most while a worker is awake, so that of timers
+ * further ahead than that, which are most and never fire, it need not be told again.
  *
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.

@@ -89,8 +89,8 @@ static unsigned park_driver(struct parker *parker, const struct park_host *host,
 {
     struct driver *driver = parker->driver;
     unsigned result = 0;
-    while (result == 0) {
-        uint64_t wake_at = pawl__driver_prepare(driver, host->alone(host->context));
+    for (bool told = false; result == 0; told = true) { /* told: of an earlier deadline, it seems; there may be more */
+        uint64_t wake_at = pawl__driver_prepare(driver, !told || host->alone(host->context));
         noise_point("driver.wake_at.published");
         fence_before_sleep(driver, host);
         if (!looked && host->last_look(host->context))

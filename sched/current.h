@@ -14,11 +14,17 @@ struct pawl_runtime;
 struct pawl_task;
 struct worker;
 
+/* Calls that a worker's task may make without looking round. A fork empties it: in a child every call looks. */
+struct budget {
+    int32_t left;
+    int32_t full; /* what a task begins with */
+};
+
 struct current {
     struct pawl_runtime *runtime;
     struct worker *worker;  /* NULL: a blocking thread */
     struct pawl_task *task; /* running now, or NULL */
-    int32_t *budget;        /* a worker's: calls that its task may make without looking round; 0 in a forked child */
+    struct budget *budget;  /* of a worker */
     bool in_callback;       /* a timer callback may be running */
     bool in_poll;           /* the task is stackless */
 };

@@ -12,7 +12,7 @@
  * Edge manual.rest:
  *     who is the last to go to sleep             who holds the driver
  *     1. announce it (sched/idle.h)              1. store wake_at                           pawl__driver_prepare
- *     2. fence_light                             2. fence_heavy                             pawl__park
+ *     2. fence_full                              2. fence_full, or fence_heavy              pawl__park
  *     3. all sleep? load wake_at; wake the       3. do all sleep, and is nothing queued?    rest_ns
  *        holder if it sleeps
  *     Either the last one sees that the holder sleeps, or the holder sees that all do. What is queued while all sleep

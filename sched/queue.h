@@ -4,7 +4,8 @@
  * one compare-and-swap. When the ring is full its older half moves to the injection queue. The slot holds the task
  * that the running one has just made ready: it is likely to find its data in the cache. Thieves take it only from an
  * owner that does not get round to it (see sched/search.c). Instead of a task the slot may hold a chain of them, those
- * that a round of timers has woken, in that order: they were to run by now, so they go before what has been queued.
+ * that a round of timers has woken, in that order: they were to run by now, so they go before what has been queued, and
+ * thieves take them at once.
  *
  * Indices are 64 bits wide and never wrap: no ABA.
  *

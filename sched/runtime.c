@@ -99,7 +99,7 @@ static void apply_options(struct pawl_runtime *rt, const struct pawl_options *o)
 struct wiped {
     uint32_t parent;
     struct {
-        _Alignas(PAWL_CACHE_LINE) int32_t budget;
+        _Alignas(PAWL_CACHE_LINE) struct budget budget;
     } workers[];
 };
 
@@ -166,6 +166,7 @@ static int init_workers(struct pawl_runtime *rt)
         worker->index = i;
         worker->current = (struct current){
             .runtime = rt, .worker = worker, .budget = &rt->wiped->workers[i].budget};
+        worker->current.budget->full = WORKER_BUDGET;
         worker->shard = &rt->shards[i % rt->shard_count];
         worker->until_inject = WORKER_INJECT_INTERVAL;
         worker->until_clock = worker->clock_interval = 1;

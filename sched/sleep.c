@@ -41,14 +41,13 @@ int pawl__await_allowed(const struct pawl_runtime *rt)
  * stolen away from the one it works with. */
 bool pawl__worker_share_spent(struct worker *worker)
 {
-    if (runtime_usable(worker->runtime) != 0) /* in a forked child it stays spent, and nobody is there to yield to */
-        return false;
+    bool in_child = runtime_usable(worker->runtime) != 0; /* a forked one: there is nobody to yield to */
     uint64_t now_ns = monotonic_now_ns();
     if (worker->slice_began_ns == 0)
         worker->slice_began_ns = now_ns;
-    else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS)
+    else if (now_ns - worker->slice_began_ns >= WORKER_SLICE_NS && !in_child)
         return true;
-    *worker->current.budget = WORKER_BUDGET;
+    worker->current.budget->left = worker->current.budget->full;
     return false;
 }
 
@@ -56,10 +55,14 @@ int pawl__await_enter_slowly(struct current *current)
 {
     struct pawl_task *task = current->task;
     int error = pawl__await_allowed(current->runtime);
-    if (error != 0 || task == NULL)
+    if (task == NULL)
         return error;
+    if (error != 0) {
+        current->budget->left = 0; /* else it would run down for ever in a forked child */
+        return error;
+    }
     bool budget_spent = task_is_usual(task); /* or it would not be here */
-    if (!budget_spent && --*current->budget > 0)
+    if (!budget_spent && --current->budget->left > 0)
         return 0;
     if (!pawl__worker_share_spent(current->worker))
         return 0;
@@ -70,7 +73,7 @@ int pawl__await_enter_slowly(struct current *current)
 void pawl__spend_budget(void)
 {
     struct current *current = pawl__current();
-    if (current == NULL || current->task == NULL || --*current->budget > 0)
+    if (current == NULL || current->task == NULL || --current->budget->left > 0)
         return;
     if (pawl__worker_share_spent(current->worker))
         pawl__task_yield(current->task);

@@ -73,7 +73,7 @@ int pawl__await_enter_slowly(struct current *current);
 static inline int await_enter(void)
 {
     struct current *current = pawl__current();
-    if (current == NULL || PAWL_LIKELY(current->task != NULL && task_is_usual(current->task) && --*current->budget > 0))
+    if (current == NULL || PAWL_LIKELY(current->task != NULL && task_is_usual(current->task) && --current->budget->left > 0))
         return 0;
     return pawl__await_enter_slowly(current);
 }

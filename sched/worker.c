@@ -278,7 +278,7 @@ static void begin(struct worker *worker, struct pawl_task *task)
 {
     task_begin(task);
     counter_add(&worker->counters.runs, 1);
-    *worker->current.budget = WORKER_BUDGET;
+    worker->current.budget->left = worker->current.budget->full;
     worker->slice_began_ns = 0;
     worker->current.task = task;
     worker->handed = NULL;

@@ -118,8 +118,8 @@ int pawl__poll_enter(const struct pawl_context *cx)
     if (error != 0)
         return error;
     struct current *current = pawl__current();
-    if (*current->budget > 1 || !pawl__worker_share_spent(current->worker)) {
-        --*current->budget;
+    if (current->budget->left > 1 || !pawl__worker_share_spent(current->worker)) {
+        current->budget->left--;
         return 0;
     }
     pawl__task_wake(cx->task); /* whatever else it asks for in this poll is for later too */

@@ -12,7 +12,7 @@
  * Edge shard.next_deadline (the driver's half is in park/driver.c):
  *     who arms                                     who goes to sleep
  *     1. store next_deadline (earlier), in here    1. store wake_at
- *     2. fence_light, by the caller told EARLIER   2. fence_heavy
+ *     2. fence, by the caller told EARLIER         2. fence
  *     3. load wake_at; wake who sleeps past it     3. load every next_deadline
  * next_deadline is never later than the earliest timer, but for the time of a turn: then it is PAWL_NEVER, and the
  * firing thread, which is awake, publishes it at the end and takes the three steps itself.

@@ -241,6 +241,47 @@ static void sleep_beside_woken(void)
     expect_taken(1);
 }
 
+static void be_woken(void *arg)
+{
+    struct worker *worker = arg;
+    pawl__current_set(&worker->current);
+    pawl__park_for_token(worker->parker);
+    count_as_awake(worker, PARK_NOTIFIED);
+    take(work_until_task(worker));
+}
+
+static struct pawl_task *searcher_found;
+
+static void search_and_sleep(void *arg)
+{
+    searcher_found = work_until_task(arg);
+    take(searcher_found);
+}
+
+/* A busy worker leaves its task to the last searcher, which goes to sleep, but finds that a timer is due, and is stuck
+ * with what that makes ready. It must have looked at the queues before, and left the task to the third, which sleeps. */
+static void last_searcher_meets_timer(void)
+{
+    set_up(3);
+    entry_init_callback(&timer, make_ready, ready(1));
+    MODEL_ASSERT(pawl__shard_arm(&shards[0], &timer, 0, false) == SHARD_DONE_EARLIER);
+    MODEL_ASSERT(idle_try_search(&rt.idle));
+    workers[0].searching = true;
+    idle_announce(&rt.idle, 2, false);
+    MODEL_ASSERT(pawl__understudy_try_take(&rt.driver.understudy)); /* as if it lay there: nobody wakes it for the seat */
+    unsigned v = model_spawn(be_woken, &workers[2]), w = model_spawn(search_and_sleep, &workers[0]);
+    struct pawl_task running = {.worker = -1};
+    pawl__current_set(&workers[1].current);
+    workers[1].current.task = &running;
+    pawl__schedule(&rt, &workers[1], ready(0));
+    model_join(w);
+    if (searcher_found == &tasks[0]) /* nobody looks after the timer here: the other one is to have something else */
+        pawl__schedule(&rt, NULL, ready(2));
+    model_join(v);
+    MODEL_ASSERT(taken[0] == 1 && taken[1] + taken[2] == 1);
+    tear_down();
+}
+
 /* A task bound to a worker reaches it, whatever it is about to do. */
 static void inbox(void)
 {
@@ -295,8 +336,14 @@ int main(int argc, char **argv)
          .about = "a worker goes to sleep as the only other one wakes up, and arms a timer",
          .run = sleep_beside_woken,
          .pauses = 3},
+        {.name = "last_searcher_meets_timer",
+         .about = "the last searcher goes to sleep as a task is left to it, and a timer is due",
+         .run = last_searcher_meets_timer,
+         .pauses = 3,
+         .bound = 6},
     };
     static const struct model_scenario *const scenarios[] = {&all[0], &all[1], &all[2], &all[3], &all[4],
-                                                             &all[5], &all[6], &all[7], &all[8], &all[9], NULL};
+                                                             &all[5], &all[6], &all[7], &all[8], &all[9],
+                                                             &all[10], NULL};
     return model_main(argc, argv, scenarios);
 }

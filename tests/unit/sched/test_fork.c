@@ -275,6 +275,41 @@ static void *fork_as_task(void *unused)
     return NULL;
 }
 
+/* The parent's worker goes on in the child if the task that has forked returns there. */
+static pid_t child;
+
+static void *wait_in_turn(void *channel)
+{
+    long item;
+    int error = pawl_channel_receive(channel, &item);
+    if (child == 0)
+        _exit(error == -EPERM ? 0 : 1);
+    CHECK_EQ(error, 0);
+    return NULL;
+}
+
+static void *fork_and_return(void *channel)
+{
+    long item = 1;
+    CHECK_EQ(pawl_channel_send(channel, &item), 0);
+    CHECK_EQ(pawl_spawn(NULL, wait_in_turn, channel, NULL), 0);
+    child = fork();
+    return NULL;
+}
+
+Test(fork, keeps_later_tasks_in_the_child_from_waiting)
+{
+    int status;
+    struct pawl_channel *channel;
+    cr_assert_eq(pawl_channel_create(&channel, 1, sizeof(long)), 0);
+    struct pawl_runtime *rt = start(1);
+    run(rt, fork_and_return, channel);
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    finish(rt);
+    pawl_channel_destroy(channel);
+}
+
 Test(fork, keeps_a_task_in_the_child_from_waiting)
 {
     struct pawl_runtime *rt = start(1);
