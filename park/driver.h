@@ -16,9 +16,9 @@
  * for whoever arms: it would not turn any earlier.
  *
  * A calm turn fires what is due first, and what is due in the same tick; what has become due since waits for the next
- * one, after the tasks that it has made ready. If those are brief, the worker that was woken up for the first deals with
- * the others sooner and cheaper than another that would have to be woken for them. If one is not, the others are timers
- * that are due while it computes, like all that become due later: see understudy.h.
+ * one, after the tasks that it has made ready. If those are brief, the worker that was woken up for the first deals
+ * with the others sooner and cheaper than another that would have to be woken for them. If one is not, the others are
+ * timers that are due while it computes, like all that become due later: see understudy.h.
  *
  * Once it has been told, the holder sleeps for DRIVER_BESIDE_NS at most while a worker is awake, so that of timers
  * further ahead than that, which are most and never fire, it need not be told again.
@@ -26,11 +26,11 @@
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
- * How it sleeps: not at all if DRIVER_SPIN_NS or less is left, which is cheaper than to sleep. Toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
- * a caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it
- * looks again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less
- * and less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says
- * otherwise (sched/manual.h).
+ * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, but for the last DRIVER_SPIN_NS, for which it
+ * is cheaper to wait awake; on CLOCK_BOOTTIME by the reactor's alarm. On a caller's clock for as much real time as is
+ * left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it looks again; as long as that clock is short of
+ * the deadline after as much real time as was left, it is looked at less and less often, down to every
+ * DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says otherwise (sched/manual.h).
  *
  * Threads: try_lock and deadline_moved by any; the rest by the holder. Blocks: no, but for shard locks. */
 #ifndef PAWL_PARK_DRIVER_H
@@ -87,8 +87,8 @@ void pawl__driver_fini(struct driver *driver);
 bool pawl__driver_try_lock(struct driver *driver);
 void pawl__driver_unlock(struct driver *driver);
 
-/* Publishes and returns the instant to sleep toward, the exact earliest deadline, or an earlier one if the holder is not
- * alone in being awake. */
+/* Publishes and returns the instant to sleep toward, the exact earliest deadline, or an earlier one if the holder is
+ * not alone in being awake. */
 uint64_t pawl__driver_prepare(struct driver *driver, bool alone);
 
 /* Is there still nothing earlier than wake_at? After the heavy fence. */

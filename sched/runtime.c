@@ -188,7 +188,8 @@ static int init(struct pawl_runtime *rt, const struct pawl_options *o)
     pawl__inject_init(&rt->inject);
     pawl__blocking_init(&rt->blocking, o->blocking_threads_max);
     pawl__stack_pool_init(&rt->stacks, &rt->allocator, o->stack_size, rt->worker_count, o->tasks_max);
-    if ((error = pawl__rcu_init()) != 0 || (error = pawl__registry_init()) != 0 || (error = map_wiped(rt)) != 0 || (error = init_arrays(rt)) != 0 ||
+    if ((error = pawl__rcu_init()) != 0 || (error = pawl__registry_init()) != 0 || (error = map_wiped(rt)) != 0 ||
+        (error = init_arrays(rt)) != 0 ||
         (error = pawl__after_init(&rt->afters, &rt->allocator, rt->id)) != 0)
         return error;
     init_shards(rt);

@@ -68,12 +68,14 @@ int pawl__await_enter_slowly(struct current *current);
 /* Every waiting call that is not about one runtime begins with it: 0, or why the caller may not wait. Now and then it
  * yields, so that a task whose calls never have to wait does not keep the others waiting.
  *
- * In the usual case it asks two words: the budget, which has run out in a forked child, too, and the task's state, which
- * tells of its cancellation, and of that of everything. */
+ * In the usual case it asks two words: the budget, which has run out in a forked child, too, and the task's state,
+ * which tells of its cancellation, and of that of everything. */
 static inline int await_enter(void)
 {
     struct current *current = pawl__current();
-    if (current == NULL || PAWL_LIKELY(current->task != NULL && task_is_usual(current->task) && --current->budget->left > 0))
+    if (current == NULL)
+        return 0;
+    if (PAWL_LIKELY(current->task != NULL && task_is_usual(current->task) && --current->budget->left > 0))
         return 0;
     return pawl__await_enter_slowly(current);
 }

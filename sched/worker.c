@@ -57,7 +57,7 @@ static __attribute__((noinline)) void wake_somebody(struct pawl_runtime *rt)
 /* Left step 2 of edge idle.announce, by an awake worker or, NULL, by another thread. */
 static inline void fence_announce(const struct pawl_runtime *rt, const struct worker *worker)
 {
-    (void)rt;
+    (void)rt; /* the model checker's fences know no runtime */
     if (PAWL_LIKELY(worker != NULL))
         fence_light(&rt->fences);
     else
@@ -71,7 +71,6 @@ static inline void notify(struct pawl_runtime *rt, const struct worker *worker)
     if (PAWL_UNLIKELY(idle_wants_wake(&rt->idle)))
         wake_somebody(rt);
 }
-
 
 /* A task bound to one worker. Edge idle.announce with the inbox for the queue. */
 static void push_inbox(struct worker *worker, struct pawl_task *task, const struct worker *caller)
@@ -640,9 +639,10 @@ static void park(struct worker *worker)
     if (rt->hooks.after_park != NULL)
         rt->hooks.after_park(rt->hooks.context, (int)worker->index);
     worker->clock_read_ns = worker->woke_ns = monotonic_now_ns();
-    if ((result & PARK_DRIVER_HELD) != 0)
-        turn_driver(worker, clock_beside_monotonic(&rt->clock, worker->clock_read_ns),
-                    worker->brief_spells == WORKER_BRIEF_SPELLS);
+    if ((result & PARK_DRIVER_HELD) != 0) { /* calm only if there is an understudy to see to the rest */
+        bool calm = worker->brief_spells == WORKER_BRIEF_SPELLS && idle_sleeping(&rt->idle) > 0;
+        turn_driver(worker, clock_beside_monotonic(&rt->clock, worker->clock_read_ns), calm);
+    }
 }
 
 /* ---- the thread ---- */

@@ -612,7 +612,8 @@ int main(int argc, char **argv)
 {
     static const struct model_scenario *const scenarios[] = {
         &spawn_meets_draining_, &draining_ends_, &counting_, &spawn_meets_cancelling_, &spawn_meets_walk_,
-        &spawn_meets_walk_further_, &sleep_meets_cancelling_, &wait_meets_cancelling_, &start_meets_cancelling_, &sleep_meets_closing_, &shielded_sleep_meets_closing_,
+        &spawn_meets_walk_further_, &sleep_meets_cancelling_, &wait_meets_cancelling_, &start_meets_cancelling_,
+        &sleep_meets_closing_, &shielded_sleep_meets_closing_,
         &arm_meets_closing_, &cancel_meets_closing_, &cancel_meets_destroy_, &cancel_sync_meets_destroy_,
         &reset_earlier_meets_destroy_, &reset_later_meets_destroy_, &state_meets_destroy_,
         &arm_elsewhere_meets_destroy_, &cancel_meets_another_, &wake_meets_destroy_, &task_cancel_meets_destroy_,
