@@ -1,6 +1,5 @@
 #include "park/driver.h"
 
-#include "base/backoff.h"
 #include "base/noise.h"
 
 int pawl__driver_init(struct driver *driver, const struct clock *clock, const struct fences *fences,
@@ -131,13 +130,6 @@ static uint64_t next_turn(const struct driver *driver)
     return driver->clock->now_ns == NULL ? pawl__driver_turned_at(driver) + driver->spacing_ns : 0;
 }
 
-/* Who wakes the reactor meanwhile is heard when it is over. */
-static void spin(uint64_t until_ns)
-{
-    while (monotonic_now_ns() < until_ns)
-        cpu_relax();
-}
-
 void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
 {
     uint64_t now_ns = wake_at == PAWL_NEVER ? 0 : clock_now_ns(driver->clock);
@@ -149,7 +141,7 @@ void pawl__driver_sleep(struct driver *driver, uint64_t wake_at)
         return;
     uint64_t left_ns = wake_at == PAWL_NEVER ? PAWL_NEVER : wake_at - now_ns;
     if (PAWL_LIKELY(driver->clock->now_ns == NULL))
-        left_ns <= DRIVER_SPIN_NS ? spin(wake_at) : pawl__reactor_wait(&driver->reactor, left_ns);
+        pawl__reactor_wait(&driver->reactor, left_ns);
     else
         sleep_on_other_clock(driver, wake_at, left_ns);
 }

@@ -26,11 +26,11 @@
  * What a sleep costs: step 3 is one relaxed read a shard, each on a line that is written only when that shard's
  * earliest deadline moves forward.
  *
- * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, but for the last DRIVER_SPIN_NS, for which it
- * is cheaper to wait awake; on CLOCK_BOOTTIME by the reactor's alarm. On a caller's clock for as much real time as is
- * left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it looks again; as long as that clock is short of
- * the deadline after as much real time as was left, it is looked at less and less often, down to every
- * DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says otherwise (sched/manual.h).
+ * How it sleeps: toward an instant on CLOCK_MONOTONIC by epoll's timeout, on CLOCK_BOOTTIME by the reactor's alarm. On
+ * a caller's clock for as much real time as is left, but DRIVER_LOOK_NS at most, since it may jump ahead, and then it
+ * looks again; as long as that clock is short of the deadline after as much real time as was left, it is looked at less
+ * and less often, down to every DRIVER_NAP_MAX_NS. With a manual clock until woken, unless the clock itself says
+ * otherwise (sched/manual.h).
  *
  * Threads: try_lock and deadline_moved by any; the rest by the holder. Blocks: no, but for shard locks. */
 #ifndef PAWL_PARK_DRIVER_H
@@ -52,10 +52,8 @@ enum {
     DRIVER_LOOK_NS = 100000000
 };
 
-/* The model checker has its own: no spinning, and no looking, which would hide that somebody was not told. */
-#ifndef DRIVER_SPIN_NS
-#define DRIVER_SPIN_NS 8000
-#define DRIVER_BESIDE_NS 20000000
+#ifndef DRIVER_BESIDE_NS
+#define DRIVER_BESIDE_NS 20000000 /* none for the model checker: it would hide that somebody was not told */
 #endif
 
 /* Access: C constant after init, D the holder's, A any thread atomic */

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/backoff.h"
+#include "time/clock.h"
 
 enum { EVENTS_MAX = 128 };
 
@@ -100,9 +102,20 @@ static int wait_milliseconds(const struct reactor *reactor, struct epoll_event *
     return epoll_wait(reactor->epoll_fd, events, EVENTS_MAX, timeout_ms);
 }
 
+static void spin(uint64_t duration_ns)
+{
+    uint64_t until_ns = monotonic_now_ns() + duration_ns;
+    while (monotonic_now_ns() < until_ns)
+        cpu_relax();
+}
+
 void pawl__reactor_wait(struct reactor *reactor, uint64_t timeout_ns)
 {
     struct epoll_event events[EVENTS_MAX];
+    if (timeout_ns > 0 && timeout_ns <= REACTOR_SPIN_NS) {
+        spin(timeout_ns);
+        return;
+    }
     if (!reactor->milliseconds) {
         if (wait_nanoseconds(reactor, events, timeout_ns) >= 0 || errno == EINTR)
             return;

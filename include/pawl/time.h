@@ -1,8 +1,9 @@
 /* Sleeps, intervals, deadlines around any call, timers in the caller's memory, and timers by id.
  *
  * A timer never fires early, and late by at most its slack, a tick and the operating system's wake-up on an idle
- * machine; while more than 20 timers a millisecond fire, by up to 0.7 ms more, so that they share wake-ups. It has
- * exactly one outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
+ * machine; while more than 20 timers a millisecond fire, by up to 0.7 ms more, so that they share wake-ups; by up to
+ * 2 ms more if it is due just after one whose task goes on computing while the other workers sleep. It has exactly one
+ * outcome each time it is armed: fired, cancelled or shut down. Callbacks of one timer never overlap.
  * Instants are those of pawl_now: on CLOCK_MONOTONIC, unless the runtime was given another clock (runtime.h). rt NULL:
  * the runtime of the caller; -EINVAL outside one. */
 #ifndef PAWL_TIME_H

@@ -340,7 +340,7 @@ Test(driver, fires_all_in_a_calm_turn_when_timers_come_thick)
 Test(driver, never_wakes_early)
 {
     test_clock.now_ns = NULL;
-    for (uint64_t left_ns = 0; left_ns < 4 * DRIVER_SPIN_NS; left_ns += 100) {
+    for (uint64_t left_ns = 0; left_ns < 4 * REACTOR_SPIN_NS; left_ns += 100) {
         uint64_t until_ns = monotonic_now_ns() + left_ns;
         pawl__driver_sleep(&driver, until_ns);
         cr_assert_geq(monotonic_now_ns(), until_ns);
