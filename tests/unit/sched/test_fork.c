@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/tsan.h"
 #include "harness.h"
 
 #if defined(__has_feature)
@@ -231,6 +232,14 @@ Test(fork, keeps_the_child_from_waking_a_worker_that_understudies)
 }
 #endif
 
+/* Ends a child with 0 by another program: a leak checker would miss what only the stacks of the parent's threads lead
+ * to, which the child has not got. */
+static void leave_well(void)
+{
+    execl("/bin/true", "true", (char *)NULL);
+    _exit(2);
+}
+
 /* What a task in a child calls that could leave it for another one: there is nobody to come back from. */
 static struct {
     struct pawl_channel *channel;
@@ -249,6 +258,7 @@ static void wait_as_task(void)
     }
     CLAIM(pawl_sleep(0) == -EPERM);
     CLAIM(pawl_yield() == -EPERM);
+    leave_well();
 }
 
 static void *belong_to_parent(void *pid)
@@ -275,6 +285,7 @@ static void *fork_as_task(void *unused)
     return NULL;
 }
 
+#ifndef PAWL_TSAN /* it does not follow a forked child from one stack to the next */
 /* The parent's worker goes on in the child if the task that has forked returns there. */
 static pid_t child;
 
@@ -282,8 +293,10 @@ static void *wait_in_turn(void *channel)
 {
     long item;
     int error = pawl_channel_receive(channel, &item);
+    if (child == 0 && error == -EPERM)
+        leave_well();
     if (child == 0)
-        _exit(error == -EPERM ? 0 : 1);
+        _exit(1);
     CHECK_EQ(error, 0);
     return NULL;
 }
@@ -309,6 +322,7 @@ Test(fork, keeps_later_tasks_in_the_child_from_waiting)
     finish(rt);
     pawl_channel_destroy(channel);
 }
+#endif
 
 Test(fork, keeps_a_task_in_the_child_from_waiting)
 {
