@@ -89,7 +89,7 @@ void pawl__driver_unlock(struct driver *driver);
  * not alone in being awake. */
 uint64_t pawl__driver_prepare(struct driver *driver, bool alone);
 
-/* Is there still nothing earlier than wake_at? After the heavy fence. */
+/* Is there still nothing earlier than wake_at? After the fence. */
 bool pawl__driver_unchanged(const struct driver *driver, uint64_t wake_at);
 
 /* Sleeps toward wake_at, or less for no reason. */

@@ -56,7 +56,7 @@ void pawl__parker_unref(struct parker *parker);
 
 /* What the parker asks of whoever knows the other workers. */
 struct park_host {
-    bool (*last_look)(void *context);  /* is there work after all? Called after the announcement's heavy fence */
+    bool (*last_look)(void *context);  /* is there work after all? Called after the announcement's fence */
     void (*seat_left)(void *context);  /* the understudy's seat is empty: edge park.seat, step 2 */
     bool (*alone)(void *context);      /* do all others sleep? Edge idle.alone (sched/idle.h) */
     void *context;

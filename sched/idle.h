@@ -23,9 +23,9 @@
  *     1. is no longer counted as asleep            1. what step 2 above is to come after
  *     2. fence_full                                2. fence_full
  *     3. what a light fence is to come after       3. load the word: are all others asleep?
- * Right sees it awake: then a heavy fence follows. Right sees it asleep: then what right did before, and other sides'
- *     step 3 looks at, is seen by all that it does, as if its light fences were full ones. Threads that are no workers
- *     are counted nowhere, so theirs are full ones.
+ * Right sees it awake: then a heavy fence follows. Right sees it asleep: then right's fence comes before the one of who
+ *     wakes up, so whatever that one looks for behind its light fences, it finds what right did in step 1. Threads that
+ *     are no workers are counted nowhere, so they pass full fences in place of light ones.
  *
  * At most half of the workers search. The last searcher that finds work wakes another, so wake-ups spread as a chain
  * and a spawner pays for at most one.
